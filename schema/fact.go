@@ -1,0 +1,128 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// Fact is a typed row about something that happened or is. Every struct in
+// facts.go is one; its `ch` tags name the columns of its table.
+type Fact interface {
+	// Table is the ClickHouse table of the fact.
+	Table() string
+	// FactID is the natural key inside the table, for logs and tests.
+	FactID() string
+	// DirtyKeys says what must be derived again; nil when nothing is derived
+	// from this kind of fact.
+	DirtyKeys() []DirtyKey
+	meta() *Meta
+}
+
+// Meta is what every fact carries.
+type Meta struct {
+	Source  string `ch:"source" json:"source"`
+	URL     string `ch:"url" json:"url"`
+	Version uint64 `ch:"version" json:"version"`
+	Deleted uint8  `ch:"is_deleted" json:"is_deleted"`
+}
+
+func (m *Meta) meta() *Meta { return m }
+
+// Layout of Meta.Version, highest bits first: when the sender last changed the
+// thing (milliseconds), the sender's order inside one instant, the replay that
+// wrote the row, and a hash of the row's content. The highest version of a key
+// is the row that counts, so redelivery, reordering and correction converge to
+// the same row whatever the order of arrival, and two different rows with one
+// timestamp still have a winner that does not depend on luck.
+const (
+	hashBits  = 10
+	epochBits = 9
+	rankBits  = 3
+	// MaxReplays is how many replays of a source the version can tell apart.
+	MaxReplays = 1<<epochBits - 1
+)
+
+// NewVersion is the version of a row that the sender changed at the given time.
+// rank (0…7) orders changes that carry the same timestamp, such as a
+// deployment's pending, running and finished.
+func NewVersion(changed time.Time, rank uint8) uint64 {
+	ms := max(changed.UnixMilli(), 0)
+	return uint64(ms)<<(rankBits+epochBits+hashBits) | uint64(min(rank, 7))<<(epochBits+hashBits)
+}
+
+// VersionTime is the time part of a version.
+func VersionTime(v uint64) time.Time {
+	return time.UnixMilli(int64(v >> (rankBits + epochBits + hashBits))).UTC() //nolint:gosec // 42 bits fit.
+}
+
+// Bounds of a time that the tables can hold. Seal moves times outside to the
+// nearer bound: the row is kept, and every metric sees that it is absurd.
+var (
+	MinTime = time.Unix(0, 0).UTC()
+	MaxTime = time.Date(2199, 12, 31, 0, 0, 0, 0, time.UTC)
+)
+
+// Seal makes a fact ready to store: times in UTC at millisecond precision and
+// inside the bounds, and the replay number (0 for live events) and content hash
+// added to its version. Sealing twice changes nothing.
+func Seal(f Fact, replay int) error {
+	if replay < 0 || replay > MaxReplays {
+		return fmt.Errorf("replay number %d is outside 0…%d", replay, MaxReplays)
+	}
+	v := reflect.ValueOf(f).Elem()
+	for _, i := range timeFields(v.Type()) {
+		sealTime(v.Field(i))
+	}
+	m := f.meta()
+	m.Version = m.Version >> (epochBits + hashBits) << (epochBits + hashBits)
+	b, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("hashing %s %s: %w", f.Table(), f.FactID(), err)
+	}
+	m.Version |= uint64(replay)<<hashBits | xxhash.Sum64(b)&(1<<hashBits-1)
+	return nil
+}
+
+var timeFieldCache sync.Map // reflect.Type → []int
+
+func timeFields(t reflect.Type) []int {
+	if c, ok := timeFieldCache.Load(t); ok {
+		return c.([]int)
+	}
+	var out []int
+	for i := range t.NumField() {
+		switch t.Field(i).Type {
+		case reflect.TypeFor[time.Time](), reflect.TypeFor[*time.Time]():
+			out = append(out, i)
+		}
+	}
+	timeFieldCache.Store(t, out)
+	return out
+}
+
+func sealTime(v reflect.Value) {
+	clamp := func(t time.Time) time.Time {
+		t = t.UTC().Truncate(time.Millisecond)
+		if t.Before(MinTime) {
+			return MinTime
+		}
+		if t.After(MaxTime) {
+			return MaxTime
+		}
+		return t
+	}
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return
+		}
+		t := clamp(v.Elem().Interface().(time.Time))
+		v.Set(reflect.ValueOf(&t))
+		return
+	}
+	v.Set(reflect.ValueOf(clamp(v.Interface().(time.Time))))
+}

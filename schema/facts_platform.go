@@ -1,0 +1,170 @@
+package schema
+
+import "time"
+
+// Tiers of an environment.
+const (
+	TierProduction  = "production"
+	TierStaging     = "staging"
+	TierTesting     = "testing"
+	TierDevelopment = "development"
+	TierOther       = "other"
+)
+
+// Service is a deployable component of the catalogue.
+type Service struct {
+	Meta
+	ServiceID string `ch:"service_id"`
+	Name      string `ch:"name"`
+	Kind      string `ch:"kind"`
+	Repo      string `ch:"repo"`
+	// Paths are the path prefixes of Repo that belong to the service; empty
+	// means the whole repository.
+	Paths []string `ch:"paths"`
+	// Aliases are the names other systems use: "pagerduty:PX1", "argocd:shop".
+	Aliases   []string `ch:"aliases"`
+	System    string   `ch:"system"`
+	Lifecycle string   `ch:"lifecycle"`
+	// Template that created the service, or "".
+	Template string `ch:"template"`
+	// CreatedAt is when the service was created, when known.
+	CreatedAt *time.Time `ch:"created_at"`
+}
+
+func (*Service) Table() string         { return "services" }
+func (s *Service) FactID() string      { return s.ServiceID }
+func (*Service) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyCatalog} }
+
+// Ownership says that from ValidFrom on a service belongs to a team, until a
+// later row of the same service. Before its first row the first owner counts.
+type Ownership struct {
+	Meta
+	ServiceID string    `ch:"service_id"`
+	ValidFrom time.Time `ch:"valid_from"`
+	TeamID    string    `ch:"team_id"`
+}
+
+func (*Ownership) Table() string           { return "ownerships" }
+func (o *Ownership) FactID() string        { return o.ServiceID + "@" + o.ValidFrom.Format(time.RFC3339) }
+func (o *Ownership) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyService(o.ServiceID)} }
+
+// Kinds of a Team.
+const (
+	TeamStream   = "stream"
+	TeamPlatform = "platform"
+)
+
+// Team is a group of people that owns services.
+type Team struct {
+	Meta
+	TeamID string `ch:"team_id"`
+	Name   string `ch:"name"`
+	Kind   string `ch:"kind"`
+	Parent string `ch:"parent"`
+}
+
+func (*Team) Table() string         { return "teams" }
+func (t *Team) FactID() string      { return t.TeamID }
+func (*Team) DirtyKeys() []DirtyKey { return nil }
+
+// Person is somebody, or a bot, that identities resolve to.
+type Person struct {
+	Meta
+	PersonID string `ch:"person_id"`
+	IsBot    uint8  `ch:"is_bot"`
+}
+
+func (*Person) Table() string         { return "people" }
+func (p *Person) FactID() string      { return p.PersonID }
+func (*Person) DirtyKeys() []DirtyKey { return nil }
+
+// Membership puts a person in a team for a time.
+type Membership struct {
+	Meta
+	PersonID  string     `ch:"person_id"`
+	TeamID    string     `ch:"team_id"`
+	ValidFrom time.Time  `ch:"valid_from"`
+	ValidTo   *time.Time `ch:"valid_to"`
+}
+
+func (*Membership) Table() string         { return "memberships" }
+func (m *Membership) FactID() string      { return m.PersonID + "/" + m.TeamID }
+func (*Membership) DirtyKeys() []DirtyKey { return nil }
+
+// Identity links a system's name for somebody to a person, never by display name.
+type Identity struct {
+	Meta
+	// Ref is the identity as a source writes it: "github:octocat",
+	// "backstage:user:default/ada".
+	Ref      string `ch:"ref"`
+	PersonID string `ch:"person_id"`
+	// How the link is known: mapping, catalog, sso, email.
+	How string `ch:"how"`
+}
+
+func (*Identity) Table() string         { return "identities" }
+func (i *Identity) FactID() string      { return i.Ref }
+func (*Identity) DirtyKeys() []DirtyKey { return nil }
+
+// Capability is something the platform offers.
+type Capability struct {
+	Meta
+	CapabilityID string `ch:"capability_id"`
+	Name         string `ch:"name"`
+	Kind         string `ch:"kind"`
+	// ReleasedAt starts the adoption curve; nil means it always was there.
+	ReleasedAt *time.Time `ch:"released_at"`
+	Mandated   uint8      `ch:"mandated"`
+}
+
+func (*Capability) Table() string         { return "capabilities" }
+func (c *Capability) FactID() string      { return c.CapabilityID }
+func (*Capability) DirtyKeys() []DirtyKey { return nil }
+
+// CapabilityUse is one use of a capability. Page views have Qualifying 0.
+type CapabilityUse struct {
+	Meta
+	UseID        string    `ch:"use_id"`
+	CapabilityID string    `ch:"capability_id"`
+	At           time.Time `ch:"at"`
+	Action       string    `ch:"action"`
+	Qualifying   uint8     `ch:"qualifying"`
+	TeamRef      string    `ch:"team_ref"`
+	ServiceRef   string    `ch:"service_ref"`
+	// Actor is an identity ref; it only finds the team.
+	Actor string `ch:"actor"`
+}
+
+func (*CapabilityUse) Table() string         { return "capability_uses" }
+func (u *CapabilityUse) FactID() string      { return u.UseID }
+func (*CapabilityUse) DirtyKeys() []DirtyKey { return nil }
+
+// Whether a workload passes the platform predicate.
+const (
+	OnPlatformYes     = "yes"
+	OnPlatformNo      = "no"
+	OnPlatformUnknown = "unknown"
+)
+
+// Workload is one running thing in one daily inventory.
+type Workload struct {
+	Meta
+	WorkloadID string `ch:"workload_id"`
+	// Day of the snapshot, at 00:00 UTC.
+	Day         time.Time `ch:"day"`
+	Cluster     string    `ch:"cluster"`
+	Namespace   string    `ch:"namespace"`
+	Name        string    `ch:"name"`
+	Kind        string    `ch:"kind"`
+	Environment string    `ch:"environment"`
+	Tier        string    `ch:"tier"`
+	ServiceRef  string    `ch:"service_ref"`
+	TeamRef     string    `ch:"team_ref"`
+	OnPlatform  string    `ch:"on_platform"`
+	// PlatformOwned workloads are the platform itself; they are not counted.
+	PlatformOwned uint8 `ch:"platform_owned"`
+}
+
+func (*Workload) Table() string         { return "workloads" }
+func (w *Workload) FactID() string      { return w.WorkloadID + "@" + w.Day.Format(time.DateOnly) }
+func (*Workload) DirtyKeys() []DirtyKey { return nil }

@@ -1,0 +1,49 @@
+package schema
+
+import "time"
+
+// SurveyAnswer is one answer to one question. It shares no key and no exact
+// time with SurveyParticipation (invariant 9).
+type SurveyAnswer struct {
+	Meta
+	// AnswerID is random and says nothing about who answered.
+	AnswerID        string `ch:"answer_id"`
+	SurveyID        string `ch:"survey_id"`
+	Wave            string `ch:"wave"`
+	QuestionID      string `ch:"question_id"`
+	QuestionVersion uint32 `ch:"question_version"`
+	// Kind of question: nps, csat, share, comment.
+	Kind string `ch:"kind"`
+	// Score is 0…10 for nps, 1…5 for csat, 0…1 for share; nil for a comment or
+	// a question left out.
+	Score *float64 `ch:"score"`
+	Text  string   `ch:"text"`
+	// TeamID is the respondent's team, coarsened to "" when the team is below
+	// the threshold.
+	TeamID string `ch:"team_id"`
+	// Week is the Monday of the week of the answer, at 00:00 UTC.
+	Week time.Time `ch:"week"`
+}
+
+func (*SurveyAnswer) Table() string         { return "survey_answers" }
+func (a *SurveyAnswer) FactID() string      { return a.AnswerID }
+func (*SurveyAnswer) DirtyKeys() []DirtyKey { return nil }
+
+// SurveyParticipation says how many people of a team were invited to a wave or
+// have responded. One row per person and step, under an id that only the
+// survey's own secret can compute.
+type SurveyParticipation struct {
+	Meta
+	ParticipationID string `ch:"participation_id"`
+	SurveyID        string `ch:"survey_id"`
+	Wave            string `ch:"wave"`
+	// Step is invited or responded.
+	Step   string `ch:"step"`
+	TeamID string `ch:"team_id"`
+	// Week is the Monday of the week, at 00:00 UTC.
+	Week time.Time `ch:"week"`
+}
+
+func (*SurveyParticipation) Table() string         { return "survey_participation" }
+func (p *SurveyParticipation) FactID() string      { return p.ParticipationID + "/" + p.Step }
+func (*SurveyParticipation) DirtyKeys() []DirtyKey { return nil }

@@ -1,0 +1,46 @@
+package schema
+
+import "strings"
+
+// Topics of Headway. Raw events go to RawTopic(source).
+const (
+	TopicDirty      = "headway.dirty"
+	TopicDeadLetter = "headway.deadletter"
+	TopicCursors    = "headway.cursors"
+	rawTopicPrefix  = "headway.raw."
+)
+
+// RawTopic is the topic of a source's verbatim events.
+func RawTopic(source string) string { return rawTopicPrefix + source }
+
+// DirtyKey names what an event can have changed. It is both key and value of a
+// message on TopicDirty.
+//
+// A "repo/…" or "ref/…" key is resolved against the service catalogue by the
+// pipeline and published again as one "service/…" key per service, so that
+// Kafka's partitioning gives each service to one worker at a time.
+type DirtyKey string
+
+// DirtyCatalog says that services, ownership or environments changed: every
+// service is derived again.
+const DirtyCatalog DirtyKey = "catalog"
+
+// DirtyRepo says that something in a repository changed.
+func DirtyRepo(repo string) DirtyKey { return DirtyKey("repo/" + repo) }
+
+// DirtyRef says that something changed for the service that a source calls ref.
+func DirtyRef(ref string) DirtyKey { return DirtyKey("ref/" + ref) }
+
+// DirtyService says that a service must be derived again.
+func DirtyService(id string) DirtyKey { return DirtyKey("service/" + id) }
+
+// DirtyIncident says that an incident changed; the pipeline resolves it to the
+// services that any update of the incident names.
+func DirtyIncident(id string) DirtyKey { return DirtyKey("incident/" + id) }
+
+// Split returns the kind ("repo", "ref", "incident", "service", "catalog") and
+// the name of a key.
+func (k DirtyKey) Split() (kind, name string) {
+	kind, name, _ = strings.Cut(string(k), "/")
+	return kind, name
+}
