@@ -1,0 +1,33 @@
+package collectors
+
+import (
+	"log/slog"
+	"net/http"
+)
+
+// Entry is a source's line in the registry (package all): how its part of the
+// configuration looks and how to make the source from it.
+type Entry struct {
+	// Name is the key under "sources" in the configuration.
+	Name string
+	// Title is the system's own name: "GitHub".
+	Title string
+	// Config returns a pointer to a configuration with its defaults, for
+	// decoding and for the JSON Schema.
+	Config func() any
+	// New makes the source. cfg is what Config returned, decoded; an error names
+	// the key that is wrong and how to mend it.
+	New func(cfg any, deps Deps) (Source, error)
+	// AlwaysOn sources run without being configured, with their defaults.
+	AlwaysOn bool
+}
+
+// Deps is what a source may use of its surroundings.
+type Deps struct {
+	Logger *slog.Logger
+	// HTTP is the client for asking other systems; it has a timeout.
+	HTTP *http.Client
+	// StateDir is a directory of the source's own, for clones and the like. What
+	// is in it can be made again.
+	StateDir string
+}
