@@ -15,7 +15,8 @@ import (
 type Fact interface {
 	// Table is the ClickHouse table of the fact.
 	Table() string
-	// FactID is the natural key inside the table, for logs and tests.
+	// FactID is the natural key inside the table: equal exactly when the
+	// table's ORDER BY is equal, so that the loader can drop older versions.
 	FactID() string
 	// DirtyKeys says what must be derived again; nil when nothing is derived
 	// from this kind of fact.
@@ -126,3 +127,9 @@ func sealTime(v reflect.Value) {
 	}
 	v.Set(reflect.ValueOf(clamp(v.Interface().(time.Time))))
 }
+
+// MarkDeleted turns a fact into the withdrawal of what its key said.
+func MarkDeleted(f Fact) { f.meta().Deleted = 1 }
+
+// MetaOf gives what every fact carries, for reading.
+func MetaOf(f Fact) Meta { return *f.meta() }

@@ -87,8 +87,10 @@ type Membership struct {
 	ValidTo   *time.Time `ch:"valid_to"`
 }
 
-func (*Membership) Table() string         { return "memberships" }
-func (m *Membership) FactID() string      { return m.PersonID + "/" + m.TeamID }
+func (*Membership) Table() string { return "memberships" }
+func (m *Membership) FactID() string {
+	return m.PersonID + "/" + m.TeamID + "@" + m.ValidFrom.Format(time.RFC3339)
+}
 func (*Membership) DirtyKeys() []DirtyKey { return nil }
 
 // Identity links a system's name for somebody to a person, never by display name.

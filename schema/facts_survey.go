@@ -26,7 +26,7 @@ type SurveyAnswer struct {
 }
 
 func (*SurveyAnswer) Table() string         { return "survey_answers" }
-func (a *SurveyAnswer) FactID() string      { return a.AnswerID }
+func (a *SurveyAnswer) FactID() string      { return a.AnswerID + "/" + a.QuestionID }
 func (*SurveyAnswer) DirtyKeys() []DirtyKey { return nil }
 
 // SurveyParticipation says how many people of a team were invited to a wave or
