@@ -204,7 +204,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	parts := strings.Split(t.partial+string(p), "\n")
 	t.partial = parts[len(parts)-1]
 	for _, line := range parts[:len(parts)-1] {
-		if line = strings.TrimSpace(line); line == "" {
+		if line = strings.TrimSpace(line); line == "" || stackFrame(line) {
 			continue
 		}
 		t.log.Debug("the warehouse says", "line", line)
@@ -214,6 +214,14 @@ func (t *tail) Write(p []byte) (int, error) {
 		t.lines = append(t.lines[:0:0], t.lines[n:]...)
 	}
 	return len(p), nil
+}
+
+// stackFrame recognises "12. ? @ 0x…": the engine's stack traces have no
+// symbols and would push the message out of the tail.
+func stackFrame(line string) bool {
+	number, rest, ok := strings.Cut(line, ". ")
+	_, err := strconv.Atoi(number)
+	return ok && err == nil && strings.Contains(rest, "@ 0x")
 }
 
 func (t *tail) String() string {

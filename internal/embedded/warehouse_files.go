@@ -92,7 +92,7 @@ func writeConfig(dir string, maxMemory int64, p passwords) (string, error) {
 		"ReadMax":    readMaxSeconds, "ReadMaxCap": readMaxSecondsCap, "ReadRows": readMaxResultRows,
 		"WriteUser": writeUser, "WriteHash": hash(p.Write),
 		"ReadUser": readUser, "ReadHash": hash(p.Read),
-		"Database": Database,
+		"Database": Database, "Engines": tableEngines(),
 	}
 	for path, text := range map[string]string{users: usersXML, config: configXML} {
 		t, err := template.New(filepath.Base(path)).Parse(text)
@@ -110,6 +110,14 @@ func writeConfig(dir string, maxMemory int64, p passwords) (string, error) {
 	return config, nil
 }
 
+// tableEngines are those that keep their data in the engine's own directory.
+func tableEngines() []string {
+	return []string{
+		"MergeTree", "ReplacingMergeTree", "SummingMergeTree", "AggregatingMergeTree",
+		"Memory", "Null", "Set", "Join", "Dictionary", "View", "MaterializedView", "Merge", "Buffer",
+	}
+}
+
 func hash(password string) string {
 	h := sha256.Sum256([]byte(password))
 	return hex.EncodeToString(h[:])
@@ -119,7 +127,8 @@ func hash(password string) string {
 // Kafka's offset is committed on that acknowledgement (invariant 2). Merged
 // parts need no sync: their sources are kept for minutes.
 const configXML = `<clickhouse>
-  <logger><level>warning</level><console>1</console></logger>
+  <log-level>warning</log-level>
+  <logger><console>1</console></logger>
   <timezone>UTC</timezone>
   <user_directories><users_xml><path>{{html .Users}}</path></users_xml></user_directories>
   <max_server_memory_usage>{{.MaxMemory}}</max_server_memory_usage>
@@ -141,12 +150,17 @@ const configXML = `<clickhouse>
 </clickhouse>
 `
 
-// usersXML: the default user is the engine's own session and may not come in
-// through a port. The read-only user may change settings (drivers send a time
+// usersXML: the engine's own session is the user default, which can have no
+// password. It takes the one session that user may have before the ports are
+// open, so nobody else can log in as it, and it may do nothing but what
+// listenQuery does. The read-only user may change settings (drivers send a time
 // limit), but neither write nor pass the caps.
 const usersXML = `<clickhouse>
   <profiles>
     <default/>
+    <engine>
+      <max_sessions_for_user>1</max_sessions_for_user>
+    </engine>
     <headway_write>
       <async_insert>0</async_insert>
     </headway_write>
@@ -164,10 +178,15 @@ const usersXML = `<clickhouse>
   </profiles>
   <users>
     <default>
-      <password_sha256_hex>{{.WriteHash}}</password_sha256_hex>
+      <no_password/>
       <networks><ip>127.0.0.1</ip></networks>
-      <profile>default</profile>
+      <profile>engine</profile>
       <quota>default</quota>
+      <grants>
+        <query>GRANT SYSTEM LISTEN ON *.*</query>
+        <query>GRANT READ ON FILE</query>
+        <query>GRANT CREATE TEMPORARY TABLE ON *.*</query>
+      </grants>
     </default>
     <{{.WriteUser}}>
       <password_sha256_hex>{{.WriteHash}}</password_sha256_hex>
@@ -177,6 +196,9 @@ const usersXML = `<clickhouse>
       <grants>
         <query>GRANT ALL ON {{.Database}}*.*</query>
         <query>GRANT SELECT ON system.*</query>
+        {{- range .Engines}}
+        <query>GRANT TABLE ENGINE ON {{.}}</query>
+        {{- end}}
         <query>GRANT CREATE TEMPORARY TABLE ON *.*</query>
       </grants>
     </{{.WriteUser}}>
