@@ -46,13 +46,17 @@ const (
 	rankBits  = 3
 	// MaxReplays is how many replays of a source the version can tell apart.
 	MaxReplays = 1<<epochBits - 1
+
+	maxVersionMillis = 1<<(64-rankBits-epochBits-hashBits) - 1
 )
 
 // NewVersion is the version of a row that the sender changed at the given time.
 // rank (0…7) orders changes that carry the same timestamp, such as a
 // deployment's pending, running and finished.
 func NewVersion(changed time.Time, rank uint8) uint64 {
-	ms := max(changed.UnixMilli(), 0)
+	// A time beyond the bits (the year 2109) would wrap round and lose to every
+	// honest row; held at the end it is only absurd.
+	ms := min(max(changed.UnixMilli(), 0), maxVersionMillis)
 	return uint64(ms)<<(rankBits+epochBits+hashBits) | uint64(min(rank, 7))<<(epochBits+hashBits)
 }
 

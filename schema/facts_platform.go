@@ -45,7 +45,7 @@ type Ownership struct {
 }
 
 func (*Ownership) Table() string           { return "ownerships" }
-func (o *Ownership) FactID() string        { return o.ServiceID + "@" + o.ValidFrom.Format(time.RFC3339) }
+func (o *Ownership) FactID() string        { return o.ServiceID + "@" + keyTime(o.ValidFrom) }
 func (o *Ownership) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyService(o.ServiceID)} }
 
 // Kinds of a Team.
@@ -170,3 +170,6 @@ type Workload struct {
 func (*Workload) Table() string         { return "workloads" }
 func (w *Workload) FactID() string      { return w.WorkloadID + "@" + w.Day.Format(time.DateOnly) }
 func (*Workload) DirtyKeys() []DirtyKey { return nil }
+
+// keyTime writes a time that is part of a key, as precisely as the tables keep it.
+func keyTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
