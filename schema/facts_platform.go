@@ -89,7 +89,7 @@ type Membership struct {
 
 func (*Membership) Table() string { return "memberships" }
 func (m *Membership) FactID() string {
-	return m.PersonID + "/" + m.TeamID + "@" + m.ValidFrom.Format(time.RFC3339)
+	return m.PersonID + "/" + m.TeamID + "@" + keyTime(m.ValidFrom)
 }
 func (*Membership) DirtyKeys() []DirtyKey { return nil }
 
