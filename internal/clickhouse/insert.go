@@ -1,0 +1,124 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/headway-metrics/headway/schema"
+)
+
+// Insert stores facts, one batch a table, and returns nil only when the server
+// has acknowledged every batch (invariant 2). After an error some tables may
+// have their rows: insert the same facts again, equal rows collapse
+// (invariant 3).
+func (c *Conn) Insert(ctx context.Context, facts []schema.Fact) error {
+	var order []string
+	byTable := map[string][]any{}
+	for _, f := range facts {
+		table := f.Table()
+		if byTable[table] == nil {
+			order = append(order, table)
+		}
+		byTable[table] = append(byTable[table], f)
+	}
+	for _, table := range order {
+		if err := c.insert(ctx, table, byTable[table]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// InsertRows stores rows, a slice of structs or of pointers to structs whose
+// `ch` tags name columns of the table. It acknowledges as Insert does.
+func (c *Conn) InsertRows(ctx context.Context, table string, rows any) error {
+	v := reflect.ValueOf(rows)
+	if v.Kind() != reflect.Slice {
+		return fmt.Errorf("inserting into %s: rows are a %T, want a slice of structs", table, rows)
+	}
+	pointers := make([]any, v.Len())
+	for i := range pointers {
+		e := v.Index(i)
+		if e.Kind() == reflect.Interface {
+			e = e.Elem()
+		}
+		if e.Kind() == reflect.Struct {
+			e = e.Addr()
+		}
+		pointers[i] = e.Interface()
+	}
+	return c.insert(ctx, table, pointers)
+}
+
+// insert sends pointers to structs of one type as one block.
+func (c *Conn) insert(ctx context.Context, table string, rows []any) (err error) {
+	if len(rows) == 0 {
+		return nil
+	}
+	columns, err := columnsOf(rows[0])
+	if err != nil {
+		return fmt.Errorf("inserting into %s: %w", table, err)
+	}
+	// Synchronous: the acknowledgement means that the part is written.
+	ctx = driver.Context(ctx, driver.WithSettings(driver.Settings{"async_insert": 0}))
+	query := "INSERT INTO " + quote(table) + " (" + strings.Join(columns, ", ") + ")"
+	batch, err := c.db.PrepareBatch(ctx, query)
+	if err != nil {
+		return fmt.Errorf("inserting into %s: %w", table, err)
+	}
+	defer func() {
+		if cerr := batch.Close(); cerr != nil && err == nil {
+			err = fmt.Errorf("inserting into %s: %w", table, cerr)
+		}
+	}()
+	for i, r := range rows {
+		if err := batch.AppendStruct(r); err != nil {
+			return errors.Join(fmt.Errorf("inserting into %s: row %d: %w", table, i, err), batch.Abort())
+		}
+	}
+	if err := batch.Send(); err != nil {
+		return fmt.Errorf("inserting %d rows into %s: %w", len(rows), table, err)
+	}
+	return nil
+}
+
+// columnsOf lists the columns that a pointer to a struct names, quoted, in the
+// order of its fields, those of embedded structs included.
+func columnsOf(row any) ([]string, error) {
+	t := reflect.TypeOf(row)
+	if t == nil || t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
+		return nil, fmt.Errorf("a row is a %T, want a struct or a pointer to one", row)
+	}
+	columns := structColumns(t.Elem())
+	if len(columns) == 0 {
+		return nil, fmt.Errorf("%T has no field with a ch tag", row)
+	}
+	return columns, nil
+}
+
+func structColumns(t reflect.Type) []string {
+	var out []string
+	for f := range t.Fields() {
+		switch tag := f.Tag.Get("ch"); {
+		case tag != "" && tag != "-":
+			out = append(out, quote(tag))
+		case f.Anonymous && f.Type.Kind() == reflect.Struct:
+			out = append(out, structColumns(f.Type)...)
+		}
+	}
+	return out
+}
+
+// quote makes an identifier of a name, and of database.name two.
+func quote(name string) string {
+	parts := strings.SplitN(name, ".", 2)
+	for i, p := range parts {
+		parts[i] = "`" + strings.NewReplacer("\\", "\\\\", "`", "\\`").Replace(p) + "`"
+	}
+	return strings.Join(parts, ".")
+}
