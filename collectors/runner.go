@@ -140,8 +140,7 @@ func (r *Runner) settle(ctx context.Context, p *poll, err error) time.Duration {
 			s.LastError = err.Error()
 			s.Failures++
 			wait = backoff(s.Failures)
-			var later *RetryAfterError
-			if errors.As(err, &later) {
+			if later, ok := errors.AsType[*RetryAfterError](err); ok {
 				wait = max(wait, later.After)
 			}
 		}

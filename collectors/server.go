@@ -115,7 +115,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	start := s.now()
-	n, rej := s.receive(w, r, to)
+	n, rej := s.safeReceive(w, r, to)
 	s.metrics.seconds.WithLabelValues(to.source).Observe(s.now().Sub(start).Seconds())
 	if rej == nil {
 		s.metrics.received.WithLabelValues(to.source).Add(float64(n))
@@ -134,15 +134,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeError(w, rej.status, rej.code, rej.message)
 }
 
-// receive takes one delivery and returns how many events Kafka has of it.
-func (s *Server) receive(w http.ResponseWriter, r *http.Request, to route) (n int, rej *rejection) {
+// safeReceive is receive without its panics.
+func (s *Server) safeReceive(w http.ResponseWriter, r *http.Request, to route) (n int, rej *rejection) {
+	ctx := r.Context()
 	defer func() {
 		if p := recover(); p != nil {
-			// The stack names code, never values, so it shows nothing of the body.
-			s.logger.ErrorContext(r.Context(), "panic in a source", "source", to.source, "stack", string(debug.Stack()))
+			s.logger.ErrorContext(ctx, "panic in a source", "source", to.source, "stack", string(debug.Stack()))
 			n, rej = 0, reject(http.StatusInternalServerError, "panic", "this is a bug in Headway; its log has the stack", fmt.Errorf("%v", p))
 		}
 	}()
+	return s.receive(w, r, to)
+}
+
+// receive takes one delivery and returns how many events Kafka has of it.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, to route) (int, *rejection) {
 	size := r.ContentLength
 	if size > MaxBody {
 		return 0, tooLarge(nil)
@@ -157,8 +162,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, to route) (n in
 
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if err != nil {
-		var tooBig *http.MaxBytesError
-		if errors.As(err, &tooBig) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return 0, tooLarge(err)
 		}
 		return 0, reject(http.StatusBadRequest, "body", "the body ended early", err)
@@ -184,8 +188,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, to route) (n in
 // delivery is kept as an unreadable event; only an InvalidError is returned.
 func (s *Server) events(ctx context.Context, to route, header http.Header, body []byte, received time.Time) ([]schema.Event, error) {
 	events, err := safeEvents(to.receiver, header, body, received)
-	var invalid *InvalidError
-	if errors.As(err, &invalid) {
+	if _, ok := errors.AsType[*InvalidError](err); ok {
 		return nil, err
 	}
 	for _, ev := range events {

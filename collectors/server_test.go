@@ -200,7 +200,7 @@ func TestLogsMetricsAndSecrets(t *testing.T) {
 		for _, m := range f.GetMetric() {
 			key := f.GetName()
 			for _, l := range m.GetLabel() {
-				key += " " + l.GetValue()
+				key = strings.Join([]string{key, l.GetValue()}, " ")
 			}
 			got[key] = m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
 		}

@@ -67,21 +67,21 @@ func Always() error { return errors.New("the broker refuses") }
 
 // NewServer is the real webhook server with only this source, whose clock
 // stands at Time.
-func NewServer(t testing.TB, s collectors.Source, p collectors.Publisher) *collectors.Server {
-	t.Helper()
+func NewServer(tb testing.TB, s collectors.Source, p collectors.Publisher) *collectors.Server {
+	tb.Helper()
 	srv, err := collectors.NewServer(collectors.ServerOptions{
 		Sources: []collectors.Source{s}, Publisher: p, Logger: slog.New(slog.DiscardHandler),
 		Registerer: prometheus.NewRegistry(), Now: func() time.Time { return Time },
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return srv
 }
 
 // Post sends one delivery and returns the answer.
 func Post(h http.Handler, d Delivery) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(http.MethodPost, d.Path, bytes.NewReader(d.Body))
+	req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, d.Path, bytes.NewReader(d.Body))
 	req.Header = d.Header.Clone()
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, req)

@@ -39,11 +39,11 @@ type File struct {
 }
 
 // Events reads the event files of a folder, by file name without ".json".
-func Events(t testing.TB, source, dir string) map[string]schema.Event {
-	t.Helper()
+func Events(tb testing.TB, source, dir string) map[string]schema.Event {
+	tb.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no event files in %s (%v)", dir, err)
+		tb.Fatalf("no event files in %s (%v)", dir, err)
 	}
 	out := map[string]schema.Event{}
 	for _, path := range files {
@@ -51,18 +51,18 @@ func Events(t testing.TB, source, dir string) map[string]schema.Event {
 			continue
 		}
 		name := strings.TrimSuffix(filepath.Base(path), ".json")
-		raw, err := os.ReadFile(path)
+		raw, err := os.ReadFile(path) //nolint:gosec // A test names its own folder.
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		var f File
 		dec := json.NewDecoder(bytes.NewReader(raw))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&f); err != nil {
-			t.Fatalf("%s: %v", path, err)
+			tb.Fatalf("%s: %v", path, err)
 		}
 		if f.From == "" {
-			t.Fatalf(`%s: "from" must say where the payload comes from`, path)
+			tb.Fatalf(`%s: "from" must say where the payload comes from`, path)
 		}
 		ev := schema.Event{
 			ID: f.ID, Source: source, Type: f.Type, Subject: f.Subject, Key: f.Key,
@@ -103,7 +103,7 @@ func GoldenEvent(t *testing.T, s collectors.Source, ev schema.Event, path string
 		}
 		return
 	}
-	want, err := os.ReadFile(path)
+	want, err := os.ReadFile(path) //nolint:gosec // A test names its own folder.
 	if err != nil {
 		t.Fatalf("%v; run the test with -update to write it", err)
 	}
@@ -114,8 +114,8 @@ func GoldenEvent(t *testing.T, s collectors.Source, ev schema.Event, path string
 
 // Describe is what an event becomes, in JSON: its sealed facts with their tables,
 // ids and dirty keys; or why it was ignored; or why it goes to the dead letters.
-func Describe(t testing.TB, s collectors.Source, ev schema.Event) []byte {
-	t.Helper()
+func Describe(tb testing.TB, s collectors.Source, ev schema.Event) []byte {
+	tb.Helper()
 	type fact struct {
 		Table string            `json:"table"`
 		ID    string            `json:"id"`
@@ -133,13 +133,13 @@ func Describe(t testing.TB, s collectors.Source, ev schema.Event) []byte {
 	out.Ignored, out.Dead = o.ignored, o.dead
 	for _, f := range o.facts {
 		if err := schema.Seal(f, 0); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		out.Facts = append(out.Facts, fact{f.Table(), f.FactID(), f.DirtyKeys(), schema.VersionTime(version(f)), f})
 	}
 	b, err := json.MarshalIndent(out, "", "  ")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return append(b, '\n')
 }

@@ -28,7 +28,7 @@ func mutations(ev schema.Event) iter.Seq[schema.Event] {
 				return
 			}
 			flipped := bytes.Clone(ev.Data)
-			flipped[rng.IntN(len(flipped))] = byte(rng.IntN(256))
+			flipped[rng.IntN(len(flipped))] = byte(rng.IntN(256)) //nolint:gosec // Below 256.
 			if !with(flipped) {
 				return
 			}
@@ -57,8 +57,13 @@ func mutations(ev schema.Event) iter.Seq[schema.Event] {
 type missing struct{}
 
 var replacements = []any{
-	missing{}, nil, "", "x", "9999-99-99T99:99:99Z", "0001-01-01T00:00:00Z", "2026-01-31", -1, 0, 1e300, true,
-	[]any{}, []any{nil}, []any{"x"}, map[string]any{}, map[string]any{"id": nil},
+	missing{},
+	nil, "", "x", "9999-99-99T99:99:99Z", "0001-01-01T00:00:00Z", "2026-01-31", -1, 0, 1e300, true,
+	[]any{},
+	[]any{nil},
+	[]any{"x"},
+	map[string]any{},
+	map[string]any{"id": nil},
 }
 
 // count is the number of values inside v, itself not counted.

@@ -71,10 +71,10 @@ func CheckPoller(t *testing.T, newPoller func() collectors.Poller) []schema.Even
 
 // CatchUp polls from a cursor until there is no more to read, and returns the
 // cursor then.
-func CatchUp(t testing.TB, p collectors.Poller, cursor collectors.Cursor, to *Publisher) (collectors.Cursor, error) {
-	t.Helper()
+func CatchUp(tb testing.TB, p collectors.Poller, cursor collectors.Cursor, to *Publisher) (collectors.Cursor, error) {
+	tb.Helper()
 	for range maxPolls {
-		after, err := p.Poll(t.Context(), cursor, to.Publish)
+		after, err := p.Poll(tb.Context(), cursor, to.Publish)
 		if after != nil {
 			cursor = after
 		}

@@ -1,0 +1,11 @@
+// Package all is the registry: every source that Headway knows, one line each.
+package all
+
+import (
+	"github.com/headway-metrics/headway/collectors"
+)
+
+// Entries are the sources in the order of their names.
+func Entries() []collectors.Entry {
+	return []collectors.Entry{}
+}
