@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -103,9 +104,7 @@ func (l *Loader) insertBisecting(ctx context.Context, facts []*sealedFact) (map[
 		if err != nil {
 			return nil, err
 		}
-		for k, v := range bad {
-			refused[k] = v
-		}
+		maps.Copy(refused, bad)
 	}
 	return refused, nil
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,7 +38,7 @@ func Undecodable(m RawMessage, cause error) schema.Event {
 		at = schema.MinTime
 	}
 	return schema.Event{
-		ID:          schema.EventID(m.Topic, fmt.Sprint(m.Partition), fmt.Sprint(m.Offset)),
+		ID:          schema.EventID(m.Topic, strconv.Itoa(m.Partition), strconv.FormatInt(m.Offset, 10)),
 		Source:      source,
 		Type:        TypeUndecodable,
 		Subject:     fmt.Sprintf("%s/%d@%d: %v", m.Topic, m.Partition, m.Offset, cause),
