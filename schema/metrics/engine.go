@@ -1,0 +1,128 @@
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Querier runs a SELECT. args are query parameters, all of them strings:
+// {"from": "0"} fills {from:Int64}. Values come back as Go values: time.Time,
+// string, the integer and float types, nil or a nil pointer for NULL.
+type Querier interface {
+	Query(ctx context.Context, sql string, args map[string]any) (columns []string, rows [][]any, err error)
+}
+
+// Engine answers questions about metrics.
+type Engine struct {
+	querier Querier
+	now     func() time.Time
+}
+
+// NewEngine returns an engine that asks q. now is the clock that decides which
+// values are provisional; nil is time.Now.
+func NewEngine(q Querier, now func() time.Time) *Engine {
+	if now == nil {
+		now = time.Now
+	}
+	return &Engine{querier: q, now: now}
+}
+
+// Request asks for points of a metric, or for the rows behind them.
+type Request struct {
+	Metric string
+	By     []Dimension
+	// Every is the length of a bucket, "" for Total.
+	Every Every
+	// From and To bound the window [From, To). A zero To is now, a zero From is
+	// DefaultWindow before To.
+	From, To time.Time
+	// Zone is the IANA name of the reporting zone; "" is the configured one.
+	Zone string
+	// Filters keep the rows whose dimension has one of the values.
+	Filters map[Dimension][]string
+}
+
+// DefaultWindow is how far a request without From looks back.
+const DefaultWindow = 90 * 24 * time.Hour
+
+// Result are the points of a metric.
+type Result struct {
+	Metric  string  `json:"metric"`
+	Version int     `json:"version"`
+	Unit    Unit    `json:"unit"`
+	Points  []Point `json:"points"`
+
+	dims []Dimension
+}
+
+// Point is the value of a metric in one bucket [From, To) for one group. Numbers
+// that there is no data for are nil, never 0 (invariant 4).
+type Point struct {
+	From time.Time         `json:"from"`
+	To   time.Time         `json:"to"`
+	Dims map[string]string `json:"dims"`
+	// Value in the unit of the metric, and for medians the 90th percentile and
+	// the mean.
+	Value *float64 `json:"value"`
+	P90   *float64 `json:"p90"`
+	Mean  *float64 `json:"mean,omitempty"`
+	// N is how many rows the value rests on.
+	N           uint64   `json:"n"`
+	Numerator   *float64 `json:"numerator"`
+	Denominator *float64 `json:"denominator"`
+	// Interval is the 95 % interval of a ratio or a score.
+	Interval *Interval `json:"interval"`
+	// Provisional values may still change, because evidence arrives late.
+	Provisional bool `json:"provisional"`
+	// Censored counts open intervals, which are not in a median.
+	Censored uint64 `json:"censored,omitempty"`
+}
+
+// Interval is a 95 % confidence interval.
+type Interval struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+}
+
+// Get returns the points that a request asks for. A request that cannot be
+// answered is a *RequestError.
+func (e *Engine) Get(ctx context.Context, r Request) (Result, error) {
+	m, s, args, err := e.resolve(r)
+	if err != nil {
+		return Result{}, err
+	}
+	cols, rows, err := e.querier.Query(ctx, m.PointsSQL(s), args)
+	if err != nil {
+		return Result{}, fmt.Errorf("computing %s: %w", m.ID, err)
+	}
+	out := Result{Metric: m.ID, Version: m.Version, Unit: m.Unit, Points: make([]Point, 0, len(rows)), dims: m.split(s)}
+	for _, row := range rows {
+		p, err := point(scan(cols, row), out.dims)
+		if err != nil {
+			return Result{}, fmt.Errorf("reading a point of %s: %w", m.ID, err)
+		}
+		out.Points = append(out.Points, p)
+	}
+	return out, nil
+}
+
+func point(r record, dims []Dimension) (Point, error) {
+	p := Point{
+		From: r.time("bucket_from"), To: r.time("bucket_to"), Dims: make(map[string]string, len(dims)),
+		Value: r.number("value"), P90: r.number("p90"), Mean: r.number("mean"), N: r.count("n"),
+		Numerator: r.number("numerator"), Denominator: r.number("denominator"),
+		Provisional: r.count("provisional") == 1, Censored: r.count("censored"),
+	}
+	for _, d := range dims {
+		p.Dims[string(d)] = r.text(string(d))
+	}
+	if low, high := r.number("low"), r.number("high"); low != nil && high != nil {
+		p.Interval = &Interval{*low, *high}
+	}
+	return p, r.err()
+}
+
+// finite tells numbers from what a division by zero leaves behind.
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

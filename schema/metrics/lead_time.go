@@ -1,0 +1,41 @@
+package metrics
+
+import "fmt"
+
+// changeRows are deployed changes, with one of their durations as the value.
+func changeRows(column, missing string) string {
+	return fmt.Sprintf(`
+SELECT c.deployed_at AS at, if(c.team_id = '', '(none)', c.team_id) AS team, c.service_id AS service,
+  c.repo AS repo, c.kind AS kind,
+  if(c.excluded = '', c.%[1]s, NULL) AS value, 0 AS numerator, 0 AS denominator, 0 AS censored,
+  c.change_id AS subject, c.title AS title, c.url AS url, c.rule AS rule,
+  concat('release ', c.release_id, if(c.evidence = '', '', ': '), c.evidence) AS evidence,
+  multiIf(c.excluded != '', c.excluded, c.%[1]s IS NULL, '%[2]s', '') AS excluded
+FROM changes_deployed AS c FINAL`, column, missing)
+}
+
+func changeDimensions() []Dimension { return []Dimension{Team, Service, Repo, Kind} }
+
+func doraLinks() []Link {
+	return []Link{{"DORA's software delivery performance metrics", "https://dora.dev/guides/dora-metrics-four-keys/"}}
+}
+
+// leadTime: DEFINITIONS, "DORA".
+func leadTime() Metric {
+	return Metric{
+		ID: "lead_time", Version: 1, Title: "Lead time for changes", DORA: true,
+		Question: "How long does it take from the first commit of a change until it runs in production?",
+		Definition: "Finish of the first successful production release that contains the change, less the author time of " +
+			"the change's first commit. A change is a merged pull or merge request, or a commit of the deployed branch " +
+			"that belongs to none. Median and 90th percentile over changes, by the time of the release.",
+		HowToRead: "Lower is better. Read the median with the 90th percentile: a wide gap means that some changes get stuck. " +
+			"The stages coding, pickup, review and deploy say where.",
+		Caveats: []string{
+			"The first release seen of a service claims no changes, because its history is unknown.",
+			"Changes that are not deployed yet do not count until they are.",
+			"Stages do not add up to the lead time: each is a median of its own, over the changes that have the stage.",
+		},
+		Unit: UnitSeconds, Direction: Down, Dimensions: changeDimensions(), Aggregation: Median, Links: doraLinks(),
+		rows: changeRows("lead_seconds", "first commit unknown"),
+	}
+}

@@ -1,0 +1,159 @@
+package metrics
+
+import "slices"
+
+// Unit says what a value counts.
+type Unit string
+
+// Units of a Metric.
+const (
+	// UnitSeconds is a duration in seconds.
+	UnitSeconds Unit = "seconds"
+	// UnitRatio is a share from 0 to 1.
+	UnitRatio Unit = "ratio"
+	// UnitPerDay is a number of events per calendar day.
+	UnitPerDay Unit = "per_day"
+	// UnitPerHundred is a number of events per 100 workloads.
+	UnitPerHundred Unit = "per_100"
+	// UnitNPS is a net promoter score from -100 to 100.
+	UnitNPS Unit = "nps"
+)
+
+// Direction says which way a value should move.
+type Direction string
+
+// Directions of a Metric.
+const (
+	Up      Direction = "up"
+	Down    Direction = "down"
+	Neutral Direction = "neutral"
+)
+
+// Dimension is a column of a metric's rows that points can be split and
+// filtered by.
+type Dimension string
+
+// Dimensions. Every metric names those that its rows have.
+const (
+	Team            Dimension = "team"
+	Service         Dimension = "service"
+	Repo            Dimension = "repo"
+	Kind            Dimension = "kind"
+	Severity        Dimension = "severity"
+	Capability      Dimension = "capability"
+	Channel         Dimension = "channel"
+	Template        Dimension = "template"
+	Category        Dimension = "category"
+	Cluster         Dimension = "cluster"
+	Cohort          Dimension = "cohort"
+	Mandated        Dimension = "mandated"
+	Survey          Dimension = "survey"
+	Wave            Dimension = "wave"
+	Question        Dimension = "question"
+	QuestionVersion Dimension = "question_version"
+)
+
+// Labels that stand in a dimension for what has no name of its own.
+const (
+	// None is the label of rows without a team, service, capability, ….
+	None = "(none)"
+	// Hidden is the label of the answers of all teams below the survey
+	// threshold, together (invariant 8).
+	Hidden = "(hidden)"
+)
+
+// Aggregation is the way a metric's rows become a value.
+type Aggregation string
+
+// Aggregations.
+const (
+	// Median: value is the median of the rows' values and p90 their 90th
+	// percentile, both interpolated; rows of open intervals are censored.
+	Median Aggregation = "median"
+	// Ratio: value is sum(numerator)/sum(denominator) with its Wilson interval.
+	Ratio Aggregation = "ratio"
+	// Rate: value is rows per calendar day; days without a row count.
+	Rate Aggregation = "rate"
+	// DayShare: value is the share of calendar days with at least one row.
+	DayShare Aggregation = "day_share"
+	// PerHundred: value is 100·sum(numerator)/sum(denominator).
+	PerHundred Aggregation = "per_hundred"
+	// NPS: value is 100·(promoters − detractors)/answers with its adjusted Wald
+	// interval; a row's numerator is 1, 0 or −1.
+	NPS Aggregation = "nps"
+)
+
+// Link is a source of a definition or of a warning.
+type Link struct{ Title, URL string }
+
+// Metric is one entry of the catalogue.
+type Metric struct {
+	ID string
+	// Version grows when the same rows would give another number.
+	Version int
+	Title   string
+	// Question that the metric answers, as a leader would ask it.
+	Question   string
+	Definition string
+	HowToRead  string
+	Caveats    []string
+	Unit       Unit
+	Direction  Direction
+	// Dimensions that points can be split and filtered by.
+	Dimensions []Dimension
+	// SplitBy are dimensions that points are always split by, because rows that
+	// differ in them may not be put together (versions of a question).
+	SplitBy     []Dimension
+	Aggregation Aggregation
+	// DORA marks the metrics that dora.dev defines, and their parts.
+	DORA  bool
+	Links []Link
+
+	// rows is the SQL of the contributing rows, with the placeholders of
+	// window.expand. Its columns are at, the Dimensions, and rowColumns.
+	rows string
+	// distinct is the expression of which one row per bucket and group counts
+	// ("" counts every row); of several, the one with the highest numerator.
+	distinct string
+	// lateDays is for how many days after a bucket its value is provisional.
+	lateDays int
+	// atLeast is the smallest n that has a value, 0 for every n.
+	atLeast int
+	// listed is the SQL of the rows to print where the contributing rows may not
+	// be printed one by one; "" prints the contributing rows.
+	listed string
+}
+
+// rowColumns are the columns that all rows have besides at and their dimensions.
+const rowColumns = "value, numerator, denominator, censored, subject, title, url, rule, evidence, excluded"
+
+// Catalogue returns every metric, in the order in which they are shown.
+func Catalogue() []Metric {
+	return []Metric{
+		leadTime(),
+		leadTimeCoding(),
+		leadTimePickup(),
+		leadTimeReview(),
+		leadTimeDeploy(),
+		mergeToProduction(),
+		deploymentFrequency(),
+		deploymentDays(),
+		changeFailureRate(),
+		failedDeploymentRecoveryTime(),
+		deploymentReworkRate(),
+		incidentRestoreTime(),
+	}
+}
+
+// ByID returns the metric of an id.
+func ByID(id string) (Metric, bool) {
+	all := Catalogue()
+	i := slices.IndexFunc(all, func(m Metric) bool { return m.ID == id })
+	if i < 0 {
+		return Metric{}, false
+	}
+	return all[i], true
+}
+
+// Has reports whether points can be split and filtered by d.
+func (m Metric) Has(d Dimension) bool { return slices.Contains(m.Dimensions, d) }

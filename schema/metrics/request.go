@@ -1,0 +1,136 @@
+package metrics
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// RequestError says what is wrong with a request and what would be right. Its
+// text is for the person who asked.
+type RequestError struct {
+	// Field of the request, as callers write it: "metric", "by", "every", ….
+	Field string
+	// Problem, in one sentence.
+	Problem string
+	// Allowed lists the values that would be accepted, nil when they are not a list.
+	Allowed []string
+}
+
+func (e *RequestError) Error() string {
+	s := e.Field + ": " + e.Problem
+	if len(e.Allowed) > 0 {
+		s += "; allowed: " + strings.Join(e.Allowed, ", ")
+	}
+	return s
+}
+
+// maxBuckets bounds the points of one group: ten years of days.
+const maxBuckets = 3660
+
+// resolve checks a request and turns it into a slice and its query parameters.
+func (e *Engine) resolve(r Request) (Metric, Slice, map[string]any, error) {
+	m, ok := ByID(r.Metric)
+	if !ok {
+		return m, Slice{}, nil, &RequestError{"metric", fmt.Sprintf("there is no metric %q", r.Metric), ids()}
+	}
+	if r.To.IsZero() {
+		r.To = e.now()
+	}
+	if r.From.IsZero() {
+		r.From = r.To.Add(-DefaultWindow)
+	}
+	if err := m.check(r); err != nil {
+		return m, Slice{}, nil, err
+	}
+	args := map[string]any{"from": millis(r.From), "to": millis(r.To), "now": millis(e.now())}
+	s := Slice{From: instant("from"), To: instant("to"), Now: instant("now"), Every: r.Every, By: r.By}
+	if r.Zone != "" {
+		s.Zone, args["zone"] = "{zone:String}", r.Zone
+	}
+	s.Where = conditions(r.Filters, args)
+	return m, s, args, nil
+}
+
+// check names the first thing that is wrong with a request for m.
+func (m Metric) check(r Request) error {
+	if every := []Every{"", Day, Week, Month, Total}; !slices.Contains(every, r.Every) {
+		return &RequestError{"every", fmt.Sprintf("%q is no length of a bucket", r.Every), texts(every[1:])}
+	}
+	if _, err := time.LoadLocation(r.Zone); err != nil || r.Zone == "Local" {
+		return &RequestError{"zone", fmt.Sprintf("%q is no IANA time zone, such as Europe/Berlin", r.Zone), nil}
+	}
+	if !r.From.Before(r.To) {
+		return &RequestError{"from", fmt.Sprintf("the window from %s to %s is empty", r.From.Format(time.RFC3339), r.To.Format(time.RFC3339)), nil}
+	}
+	if n := r.To.Sub(r.From) / length(r.Every); n > maxBuckets {
+		return &RequestError{"every", fmt.Sprintf("the window has %d buckets, more than %d: ask for a shorter window or longer buckets", n, maxBuckets), nil}
+	}
+	for i, d := range r.By {
+		if !m.Has(d) {
+			return &RequestError{"by", fmt.Sprintf("%s has no dimension %q", m.ID, d), texts(m.Dimensions)}
+		}
+		if slices.Contains(r.By[:i], d) {
+			return &RequestError{"by", fmt.Sprintf("%q is given twice", d), nil}
+		}
+	}
+	for _, d := range slices.Sorted(maps.Keys(r.Filters)) {
+		if !m.Has(d) {
+			return &RequestError{string(d), m.ID + " cannot be filtered by it", texts(m.Dimensions)}
+		}
+	}
+	return nil
+}
+
+// conditions turns filters into SQL whose values are query parameters.
+func conditions(filters map[Dimension][]string, args map[string]any) []string {
+	var out []string
+	for _, d := range slices.Sorted(maps.Keys(filters)) {
+		if len(filters[d]) == 0 {
+			continue
+		}
+		names := make([]string, len(filters[d]))
+		for i, v := range filters[d] {
+			name := fmt.Sprintf("%s_%d", d, i)
+			names[i], args[name] = "{"+name+":String}", v
+		}
+		out = append(out, fmt.Sprintf("%s IN (%s)", d, strings.Join(names, ", ")))
+	}
+	return out
+}
+
+func instant(name string) string { return "fromUnixTimestamp64Milli({" + name + ":Int64}, 'UTC')" }
+
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+func length(e Every) time.Duration {
+	switch e {
+	case Day:
+		return 24 * time.Hour
+	case Week:
+		return 7 * 24 * time.Hour
+	case Month:
+		return 28 * 24 * time.Hour
+	default:
+		return 1 << 62
+	}
+}
+
+func ids() []string {
+	var out []string
+	for _, m := range Catalogue() {
+		out = append(out, m.ID)
+	}
+	return out
+}
+
+func texts[T ~string](in []T) []string {
+	out := make([]string, len(in))
+	for i, x := range in {
+		out[i] = string(x)
+	}
+	return out
+}

@@ -1,0 +1,89 @@
+package metrics
+
+import (
+	"fmt"
+	"strings"
+)
+
+// PointsSQL is the query of the metric's points. Its columns are bucket_from,
+// bucket_to, one per dimension of s.By and m.SplitBy, value, p90, n, numerator,
+// denominator, low, high, provisional, mean, censored; a point of a bucket
+// without data has NULL as its value (invariant 4). Buckets without rows are
+// there for every group that has rows; without s.By they are always there.
+func (m Metric) PointsSQL(s Slice) string {
+	w, dims := s.window(), m.split(s)
+	group := strings.TrimSuffix(columns(dims), ", ")
+	outer, order := "", "bucket_from"
+	if group != "" {
+		outer, order = "\n  GROUP BY "+group, group+", bucket_from"
+	}
+	agg := m.aggregate(w)
+	return fmt.Sprintf(`SELECT bucket_from, bucket_to, %[1]s%[2]s
+FROM (
+  SELECT %[1]sslot.2 AS bucket_from, slot.3 AS bucket_to, toInt64(slot.4) AS days,
+    cells[indexOf(buckets, slot.1)] AS cell, %[3]s
+  FROM (
+  SELECT %[1]sgroupArray(bucket) AS buckets, groupArray(cell) AS cells
+  FROM (
+  SELECT %[1]sbucket, tuple(%[4]s) AS cell
+  FROM (
+%[5]s
+  )
+  GROUP BY %[1]sbucket
+  )%[6]s
+  )
+  ARRAY JOIN %[7]s AS slot
+)
+ORDER BY %[8]s`, columns(dims), agg.points(), agg.cellNames(), agg.cellExprs(), m.counted(s, w, dims), outer, w.calendar(), order)
+}
+
+// RowsSQL is the query of the rows behind the points of a slice, those that are
+// excluded and why included. Its columns are at, one per dimension of the
+// metric, value, numerator, denominator, censored, subject, title, url, rule,
+// evidence, excluded ("" for a row that counts). A LIMIT may be appended.
+func (m Metric) RowsSQL(s Slice) string {
+	w := s.window()
+	return fmt.Sprintf("SELECT at, %s%s\nFROM (\n%s\n)\nORDER BY at DESC, subject, %sexcluded",
+		columns(m.Dimensions), rowColumns, m.selected(s, w, m.split(s), m.rowsToList(), w.from), columns(m.Dimensions))
+}
+
+func (m Metric) rowsToList() string {
+	if m.listed != "" {
+		return m.listed
+	}
+	return m.rows
+}
+
+// counted is the query of the rows that points aggregate.
+func (m Metric) counted(s Slice, w window, dims []Dimension) string {
+	from := w.from
+	if m.countsZeroDays() {
+		// A team that has deployed before the window and not in it deployed zero
+		// times a day: earlier rows say that the group exists.
+		from = ""
+	}
+	return "SELECT * FROM (\n" + m.selected(s, w, dims, m.rows, from) + "\n) WHERE excluded = ''"
+}
+
+// selected is the query of the rows inside the window that meet the conditions,
+// with their bucket. With from empty, earlier rows are there too, in a bucket of
+// no calendar.
+func (m Metric) selected(s Slice, w window, dims []Dimension, rows, from string) string {
+	bucket, conds := w.bucket("at"), []string{"at < " + w.to}
+	if from == "" {
+		bucket = fmt.Sprintf("if(at < %s, toDate(0), %s)", w.from, bucket)
+	} else {
+		conds = append([]string{"at >= " + from}, conds...)
+	}
+	for _, c := range s.Where {
+		conds = append(conds, "("+c+")")
+	}
+	sql := fmt.Sprintf("SELECT %s AS bucket, * FROM (\n%s\n) WHERE %s", bucket, w.expand(rows), strings.Join(conds, " AND "))
+	if m.distinct != "" {
+		sql += fmt.Sprintf("\nORDER BY numerator DESC, %ssubject LIMIT 1 BY bucket, excluded = '', %s%s",
+			columns(m.Dimensions), columns(dims), m.distinct)
+	}
+	return sql
+}
+
+func (m Metric) countsZeroDays() bool { return m.Aggregation == Rate || m.Aggregation == DayShare }
