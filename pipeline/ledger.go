@@ -99,8 +99,9 @@ func (l *Loader) deadLetter(r *result) *schema.DeadLetter {
 		ReceivedAt: r.event.Time,
 		// Live events are handled as they come; a clock would make a redelivered
 		// event another row.
-		FailedAt: r.event.Time,
-		Payload:  string(r.event.Data),
+		FailedAt:    r.event.Time,
+		Payload:     string(r.event.Data),
+		ContentType: r.event.ContentType,
 	}
 	if l.opts.Replay > 0 {
 		d.FailedAt = l.opts.ReplayedAt

@@ -39,6 +39,8 @@ type DeadLetter struct {
 	ReceivedAt time.Time `ch:"received_at"`
 	FailedAt   time.Time `ch:"failed_at"`
 	Payload    string    `ch:"payload"`
+	// ContentType of the payload; empty means application/json.
+	ContentType string `ch:"content_type"`
 	// Retried is 1 once a later attempt turned the event into facts.
 	Retried uint8 `ch:"retried"`
 }

@@ -1,0 +1,209 @@
+package derive
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/headway-metrics/headway/schema"
+)
+
+// linkMerges says which changes arrive with a merge commit: its own request, and
+// requests that were merged into the branch before a squash or rebase, whose own
+// merge commits never reach the base branch.
+func (r *Repo) linkMerges() {
+	into := r.mergedIntoBranches()
+	for i := range r.requests {
+		n := int32(i) //nolint:gosec // As in addRequests.
+		q := &r.requests[n]
+		if q.merge != none {
+			r.addLink(q.merge, link{change: n, part: none, rule: schema.LinkAncestor, evidence: q.MergeSHA})
+		}
+		if outer := into[n]; outer != none {
+			o := &r.requests[outer]
+			r.addLink(o.merge, link{change: n, part: none, rule: schema.LinkAncestor, evidence: o.MergeSHA + " (merged with " + o.ChangeID + ")"})
+		}
+	}
+}
+
+func (r *Repo) addLink(c int32, l link) { r.links[c] = append(r.links[c], l) }
+
+// mergedIntoBranches finds, of every request, the first request that carried its
+// result on by squash or rebase: its branch contains the merge commit, or, where
+// one of the two is not known, its branch has the name it was merged into.
+func (r *Repo) mergedIntoBranches() []int32 {
+	g := r.graph
+	into := make([]int32, len(r.requests))
+	for i := range into {
+		into[i] = none
+	}
+	byBranch := map[string][]int32{}
+	for _, n := range r.oldestFirst() {
+		q := &r.requests[n]
+		if g.isMerge(q.merge) || q.HeadSHA == q.MergeSHA {
+			continue
+		}
+		byBranch[q.HeadBranch] = append(byBranch[q.HeadBranch], n)
+		head, base := g.id(q.HeadSHA), g.firstParent(q.merge)
+		if head == none || base == none {
+			continue
+		}
+		for _, c := range g.between([]int32{head}, []int32{q.merge}) {
+			if inner, ok := r.byMerge[g.commits[c].SHA]; ok && inner != n && into[inner] == none {
+				into[inner] = n
+			}
+		}
+	}
+	for i := range r.requests {
+		q := &r.requests[i]
+		if q.BaseBranch == "" || into[i] != none {
+			continue
+		}
+		into[i] = r.carrierByName(q, byBranch[q.BaseBranch])
+	}
+	return into
+}
+
+// carrierByName chooses the first of the candidates, whose branch the request
+// was merged into, that was merged after it.
+func (r *Repo) carrierByName(q *request, candidates []int32) int32 {
+	best := none
+	for _, n := range candidates {
+		o := &r.requests[n]
+		unknown := q.merge == none || r.graph.id(o.HeadSHA) == none
+		if !unknown || o.ChangeID == q.ChangeID || o.BaseBranch == q.BaseBranch || timeOf(o.MergedAt).Before(timeOf(q.MergedAt)) {
+			continue
+		}
+		if best == none || timeOf(o.MergedAt).Before(timeOf(r.requests[best].MergedAt)) {
+			best = n
+		}
+	}
+	return best
+}
+
+// linkCopies says which changes arrive with a cherry-pick that names its original.
+func (r *Repo) linkCopies() {
+	g := r.graph
+	r.original = make([]int32, len(g.commits))
+	for i := range r.original {
+		r.original[i] = none
+	}
+	for i := range g.commits {
+		if from := g.commits[i].CherryPickedFrom; from != "" {
+			if o := g.lookup(from); o != none && o != int32(i) && !(g.isMerge(o) && r.owner[o] == none) { //nolint:gosec // An index of commits.
+				r.original[i] = o
+			}
+		}
+	}
+	r.breakLoops()
+	for i := range g.commits {
+		c := int32(i) //nolint:gosec // An index of commits.
+		from := g.commits[c].CherryPickedFrom
+		if from == "" {
+			continue
+		}
+		l := link{part: none, rule: schema.LinkCherryPick, evidence: g.commits[c].SHA}
+		if r.original[c] == none {
+			// The original may not have arrived although its request has.
+			if n, ok := r.byMerge[from]; ok && g.id(from) == none {
+				l.change = n
+				r.addLink(c, l)
+			}
+			continue
+		}
+		o := r.root(c)
+		if l.change = r.changeOf(o); l.change == none || l.change == r.owner[c] {
+			continue
+		}
+		if _, ok := r.isCommit(l.change); !ok && r.requests[l.change].merge != o {
+			l.part = o
+		}
+		r.addLink(c, l)
+	}
+}
+
+// root follows a copy of a copy to the first original.
+func (r *Repo) root(c int32) int32 {
+	for r.original[c] != none {
+		c = r.original[c]
+	}
+	return c
+}
+
+// breakLoops unlinks commits that name each other as originals, which only
+// broken input does.
+func (r *Repo) breakLoops() {
+	state := make([]uint8, len(r.original))
+	for i := range r.original {
+		var path []int32
+		c := int32(i) //nolint:gosec // An index of commits.
+		for c != none && state[c] == 0 {
+			state[c] = 1
+			path = append(path, c)
+			c = r.original[c]
+		}
+		if c != none && state[c] == 1 {
+			r.original[c] = none
+		}
+		for _, p := range path {
+			state[p] = 2
+		}
+	}
+}
+
+// isOwnChange says that a commit is a change of its own: it belongs to no request,
+// joins no histories, and copies no other change.
+func (r *Repo) isOwnChange(c int32) bool {
+	return r.owner[c] == none && !r.graph.isMerge(c) && !slices.ContainsFunc(r.links[c], func(l link) bool { return l.rule == schema.LinkCherryPick })
+}
+
+// findReverts resolves what commits and requests say they take back. A commit
+// that takes back part of its own request undoes nothing that was deployed.
+func (r *Repo) findReverts() {
+	for i := range r.requests {
+		n := int32(i) //nolint:gosec // As in addRequests.
+		q := &r.requests[n]
+		for _, ref := range q.Reverts {
+			r.addRevert(n, ref)
+		}
+		commits := append(append([]int32{}, q.result...), q.branch...)
+		if q.merge != none && r.graph.isMerge(q.merge) {
+			commits = append(commits, q.merge)
+		}
+		for _, c := range commits {
+			for _, ref := range r.graph.commits[c].Reverts {
+				r.addRevert(n, ref)
+			}
+		}
+	}
+	for i := range r.graph.commits {
+		c := int32(i) //nolint:gosec // An index of commits.
+		if len(r.graph.commits[c].Reverts) == 0 || !r.isOwnChange(c) {
+			continue
+		}
+		for _, ref := range r.graph.commits[c].Reverts {
+			r.addRevert(r.commitChange(c), ref)
+		}
+	}
+}
+
+func (r *Repo) addRevert(n int32, ref string) {
+	t := target{change: none, commit: r.graph.lookup(strings.ToLower(ref))}
+	if m, ok := r.byID[ref]; ok {
+		t.change = m
+	} else if t.commit != none {
+		t.change = r.changeOf(t.commit)
+	} else if m, ok := r.byMerge[ref]; ok {
+		t.change = m
+	}
+	if t.change == n || (t.change == none && t.commit == none) || slices.Contains(r.undoes[n], t) {
+		return
+	}
+	r.undoes[n] = append(r.undoes[n], t)
+}
+
+// absurd says that a time lies outside what can be believed: before
+// version control as we know it, or more than a day after now.
+func absurd(t, now time.Time) bool {
+	return t.Before(time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)) || t.After(now.Add(24*time.Hour))
+}
