@@ -49,10 +49,12 @@ const DefaultWindow = 90 * 24 * time.Hour
 
 // Result are the points of a metric.
 type Result struct {
-	Metric  string  `json:"metric"`
-	Version int     `json:"version"`
-	Unit    Unit    `json:"unit"`
-	Points  []Point `json:"points"`
+	Metric  string `json:"metric"`
+	Version int    `json:"version"`
+	Unit    Unit   `json:"unit"`
+	// Zone is the reporting zone in which the buckets are cut.
+	Zone   string  `json:"zone"`
+	Points []Point `json:"points"`
 
 	dims []Dimension
 }
@@ -89,17 +91,18 @@ type Interval struct {
 // Get returns the points that a request asks for. A request that cannot be
 // answered is a *RequestError.
 func (e *Engine) Get(ctx context.Context, r Request) (Result, error) {
-	m, s, args, err := e.resolve(r)
+	q, err := e.resolve(ctx, r)
 	if err != nil {
 		return Result{}, err
 	}
-	cols, rows, err := e.querier.Query(ctx, m.PointsSQL(s), args)
+	m := q.metric
+	cols, rows, err := e.querier.Query(ctx, m.PointsSQL(q.slice), q.args)
 	if err != nil {
 		return Result{}, fmt.Errorf("computing %s: %w", m.ID, err)
 	}
-	out := Result{Metric: m.ID, Version: m.Version, Unit: m.Unit, Points: make([]Point, 0, len(rows)), dims: m.split(s)}
+	out := Result{Metric: m.ID, Version: m.Version, Unit: m.Unit, Zone: q.zone.String(), Points: make([]Point, 0, len(rows)), dims: m.split(q.slice)}
 	for _, row := range rows {
-		p, err := point(scan(cols, row), out.dims)
+		p, err := point(scan(cols, row), out.dims, q.zone)
 		if err != nil {
 			return Result{}, fmt.Errorf("reading a point of %s: %w", m.ID, err)
 		}
@@ -108,9 +111,9 @@ func (e *Engine) Get(ctx context.Context, r Request) (Result, error) {
 	return out, nil
 }
 
-func point(r record, dims []Dimension) (Point, error) {
+func point(r record, dims []Dimension, zone *time.Location) (Point, error) {
 	p := Point{
-		From: r.time("bucket_from"), To: r.time("bucket_to"), Dims: make(map[string]string, len(dims)),
+		From: r.time("bucket_from").In(zone), To: r.time("bucket_to").In(zone), Dims: make(map[string]string, len(dims)),
 		Value: r.number("value"), P90: r.number("p90"), Mean: r.number("mean"), N: r.count("n"),
 		Numerator: r.number("numerator"), Denominator: r.number("denominator"),
 		Provisional: r.count("provisional") == 1, Censored: r.count("censored"),

@@ -55,11 +55,12 @@ func (e *Engine) Explain(ctx context.Context, r Request, limit int) (Explanation
 	if limit == 0 {
 		limit = MaxExplainRows
 	}
-	m, s, args, err := e.resolve(r)
+	q, err := e.resolve(ctx, r)
 	if err != nil {
 		return Explanation{}, err
 	}
-	cols, rows, err := e.querier.Query(ctx, fmt.Sprintf("%s\nLIMIT %d", m.RowsSQL(s), limit+1), args)
+	m := q.metric
+	cols, rows, err := e.querier.Query(ctx, fmt.Sprintf("%s\nLIMIT %d", m.RowsSQL(q.slice), limit+1), q.args)
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explaining %s: %w", m.ID, err)
 	}
@@ -68,7 +69,7 @@ func (e *Engine) Explain(ctx context.Context, r Request, limit int) (Explanation
 		Counted: []Row{}, Excluded: []Row{}, Truncated: len(rows) > limit, dims: slices.Clone(m.Dimensions),
 	}
 	for _, raw := range rows[:min(len(rows), limit)] {
-		row, err := explained(scan(cols, raw), m.Dimensions)
+		row, err := explained(scan(cols, raw), m.Dimensions, q.zone)
 		if err != nil {
 			return Explanation{}, fmt.Errorf("reading a row of %s: %w", m.ID, err)
 		}
@@ -81,9 +82,9 @@ func (e *Engine) Explain(ctx context.Context, r Request, limit int) (Explanation
 	return out, nil
 }
 
-func explained(r record, dims []Dimension) (Row, error) {
+func explained(r record, dims []Dimension, zone *time.Location) (Row, error) {
 	row := Row{
-		At: r.time("at"), Dims: make(map[string]string, len(dims)),
+		At: r.time("at").In(zone), Dims: make(map[string]string, len(dims)),
 		Value: r.number("value"), Numerator: r.number("numerator"), Denominator: r.number("denominator"),
 		Censored: r.count("censored") == 1, Subject: r.text("subject"), Title: r.text("title"), URL: r.text("url"),
 		Rule: r.text("rule"), Evidence: r.text("evidence"), Excluded: r.text("excluded"),

@@ -84,30 +84,33 @@ const (
 )
 
 // Link is a source of a definition or of a warning.
-type Link struct{ Title, URL string }
+type Link struct {
+	Title string `json:"title"`
+	URL   string `json:"url"`
+}
 
 // Metric is one entry of the catalogue.
 type Metric struct {
-	ID string
+	ID string `json:"id"`
 	// Version grows when the same rows would give another number.
-	Version int
-	Title   string
+	Version int    `json:"version"`
+	Title   string `json:"title"`
 	// Question that the metric answers, as a leader would ask it.
-	Question   string
-	Definition string
-	HowToRead  string
-	Caveats    []string
-	Unit       Unit
-	Direction  Direction
+	Question   string    `json:"question"`
+	Definition string    `json:"definition"`
+	HowToRead  string    `json:"how_to_read"`
+	Caveats    []string  `json:"caveats"`
+	Unit       Unit      `json:"unit"`
+	Direction  Direction `json:"direction"`
 	// Dimensions that points can be split and filtered by.
-	Dimensions []Dimension
+	Dimensions []Dimension `json:"dimensions"`
 	// SplitBy are dimensions that points are always split by, because rows that
 	// differ in them may not be put together (versions of a question).
-	SplitBy     []Dimension
-	Aggregation Aggregation
+	SplitBy     []Dimension `json:"split_by,omitempty"`
+	Aggregation Aggregation `json:"aggregation"`
 	// DORA marks the metrics that dora.dev defines, and their parts.
-	DORA  bool
-	Links []Link
+	DORA  bool   `json:"dora"`
+	Links []Link `json:"links,omitempty"`
 
 	// rows is the SQL of the contributing rows, with the placeholders of
 	// window.expand. Its columns are at, the Dimensions, and rowColumns.

@@ -1,12 +1,15 @@
 package metrics
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	// Zones must be known on machines without a zone database too.
+	_ "time/tzdata"
 )
 
 // RequestError says what is wrong with a request and what would be right. Its
@@ -31,11 +34,23 @@ func (e *RequestError) Error() string {
 // maxBuckets bounds the points of one group: ten years of days.
 const maxBuckets = 3660
 
+// resolved is a request that has been found right.
+type resolved struct {
+	metric Metric
+	slice  Slice
+	args   map[string]any
+	zone   *time.Location
+}
+
 // resolve checks a request and turns it into a slice and its query parameters.
-func (e *Engine) resolve(r Request) (Metric, Slice, map[string]any, error) {
+func (e *Engine) resolve(ctx context.Context, r Request) (resolved, error) {
 	m, ok := ByID(r.Metric)
 	if !ok {
-		return m, Slice{}, nil, &RequestError{"metric", fmt.Sprintf("there is no metric %q", r.Metric), ids()}
+		return resolved{}, unknownMetric(r.Metric)
+	}
+	zone, err := e.Location(ctx, r.Zone)
+	if err != nil {
+		return resolved{}, err
 	}
 	if r.To.IsZero() {
 		r.To = e.now()
@@ -44,24 +59,46 @@ func (e *Engine) resolve(r Request) (Metric, Slice, map[string]any, error) {
 		r.From = r.To.Add(-DefaultWindow)
 	}
 	if err := m.check(r); err != nil {
-		return m, Slice{}, nil, err
+		return resolved{}, err
 	}
-	args := map[string]any{"from": millis(r.From), "to": millis(r.To), "now": millis(e.now())}
-	s := Slice{From: instant("from"), To: instant("to"), Now: instant("now"), Every: r.Every, By: r.By}
-	if r.Zone != "" {
-		s.Zone, args["zone"] = "{zone:String}", r.Zone
+	args := map[string]any{"from": millis(r.From), "to": millis(r.To), "now": millis(e.now()), "zone": zone.String()}
+	return resolved{metric: m, args: args, zone: zone, slice: Slice{
+		From: instant("from"), To: instant("to"), Now: instant("now"), Zone: "{zone:String}",
+		Every: r.Every, By: r.By, Where: conditions(r.Filters, args),
+	}}, nil
+}
+
+// Location returns the zone of a name, or the configured one for "".
+func (e *Engine) Location(ctx context.Context, name string) (*time.Location, error) {
+	if name == "" {
+		cols, rows, err := e.querier.Query(ctx, "SELECT "+ZoneSetting+" AS zone", nil)
+		if err != nil {
+			return nil, fmt.Errorf("reading the reporting time zone: %w", err)
+		}
+		if len(rows) != 1 {
+			return nil, fmt.Errorf("reading the reporting time zone: %d rows", len(rows))
+		}
+		r := scan(cols, rows[0])
+		name = r.text("zone")
+		if err := r.err(); err != nil {
+			return nil, fmt.Errorf("reading the reporting time zone: %w", err)
+		}
 	}
-	s.Where = conditions(r.Filters, args)
-	return m, s, args, nil
+	loc, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return nil, &RequestError{Field: "zone", Problem: fmt.Sprintf("%q is no IANA time zone, such as Europe/Berlin", name)}
+	}
+	return loc, nil
+}
+
+func unknownMetric(id string) error {
+	return &RequestError{"metric", fmt.Sprintf("there is no metric %q", id), ids()}
 }
 
 // check names the first thing that is wrong with a request for m.
 func (m Metric) check(r Request) error {
 	if every := []Every{"", Day, Week, Month, Total}; !slices.Contains(every, r.Every) {
 		return &RequestError{"every", fmt.Sprintf("%q is no length of a bucket", r.Every), texts(every[1:])}
-	}
-	if _, err := time.LoadLocation(r.Zone); err != nil || r.Zone == "Local" {
-		return &RequestError{"zone", fmt.Sprintf("%q is no IANA time zone, such as Europe/Berlin", r.Zone), nil}
 	}
 	if !r.From.Before(r.To) {
 		return &RequestError{"from", fmt.Sprintf("the window from %s to %s is empty", r.From.Format(time.RFC3339), r.To.Format(time.RFC3339)), nil}
