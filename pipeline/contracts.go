@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/headway-metrics/headway/schema"
 )
@@ -87,4 +88,35 @@ func (*PermanentError) Permanent() bool { return true }
 func IsPermanent(err error) bool {
 	var p interface{ Permanent() bool }
 	return errors.As(err, &p) && p.Permanent()
+}
+
+// Querier asks the warehouse. Statements name their arguments as ClickHouse
+// does, {name:Type}; rows are of Go's plain types: nil, string, int64, uint64,
+// time.Time in UTC.
+type Querier interface {
+	Query(ctx context.Context, sql string, args map[string]any) (columns []string, rows [][]any, err error)
+}
+
+// Publisher puts events on the raw topics of their sources; it returns nil only
+// when all of them are durable there.
+type Publisher interface {
+	Publish(ctx context.Context, events ...schema.Event) error
+}
+
+// Record is an event of a topic and its place in it.
+type Record struct {
+	Event     schema.Event
+	Partition int
+	Offset    int64
+	// Published is the time of the Kafka message.
+	Published time.Time
+}
+
+// History reads a topic again.
+type History interface {
+	// ReadRange calls fn with every event of the topic that was published since
+	// a time (the zero time means all) and before the call, in order within each
+	// partition, partition after partition. A message that holds no event comes
+	// as Undecodable makes it. An error of fn ends the reading.
+	ReadRange(ctx context.Context, topic string, since time.Time, fn func(Record) error) error
 }

@@ -76,31 +76,36 @@ func NewLoader(o Options) (*Loader, error) {
 // found by bisection, the events that it came from are dead with
 // ReasonRejected, and their other facts stay.
 func (l *Loader) Handle(ctx context.Context, events []schema.Event) error {
+	_, err := l.handle(ctx, events)
+	return err
+}
+
+func (l *Loader) handle(ctx context.Context, events []schema.Event) ([]*result, error) {
 	if len(events) == 0 {
-		return nil
+		return nil, nil
 	}
 	started := time.Now()
 	results, err := l.normalizeAll(ctx, events)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	l.logPanics(ctx, results)
 	if err := l.storeFacts(ctx, results); err != nil {
-		return fmt.Errorf("storing facts: %w", err)
+		return nil, fmt.Errorf("storing facts: %w", err)
 	}
 	if err := l.publishDead(ctx, results); err != nil {
-		return fmt.Errorf("publishing dead letters: %w", err)
+		return nil, fmt.Errorf("publishing dead letters: %w", err)
 	}
 	if err := l.storeLedger(ctx, results); err != nil {
-		return fmt.Errorf("storing receipts: %w", err)
+		return nil, fmt.Errorf("storing receipts: %w", err)
 	}
 	if keys := dirtyKeys(results); len(keys) > 0 {
 		if err := l.opts.Outbox.PublishDirty(ctx, keys...); err != nil {
-			return fmt.Errorf("publishing dirty keys: %w", err)
+			return nil, fmt.Errorf("publishing dirty keys: %w", err)
 		}
 	}
 	l.opts.Metrics.flushed(results, time.Since(started), l.opts.Replay > 0)
-	return nil
+	return results, nil
 }
 
 func (l *Loader) publishDead(ctx context.Context, results []*result) error {
