@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Querier runs a SELECT. args are query parameters, all of them strings:
-// {"from": "0"} fills {from:Int64}. Values come back as Go values: time.Time,
-// string, the integer and float types, nil or a nil pointer for NULL.
+// Querier runs a SELECT with a read-only user. args are query parameters, all of
+// them strings: {"from": "0"} fills {from:Int64}. Values come back as nil for
+// NULL, string, float64, int64, uint64, bool or time.Time.
 type Querier interface {
 	Query(ctx context.Context, sql string, args map[string]any) (columns []string, rows [][]any, err error)
 }

@@ -3,7 +3,6 @@ package metrics
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
 )
@@ -19,24 +18,14 @@ func scan(cols []string, row []any) record { return record{cols, row, new([]erro
 
 func (r record) err() error { return errors.Join(*r.errors...) }
 
-// value is the column's value without pointers, nil for NULL.
+// value is the column's value, nil for NULL.
 func (r record) value(name string) any {
 	i := slices.Index(r.cols, name)
 	if i < 0 || i >= len(r.row) {
 		*r.errors = append(*r.errors, fmt.Errorf("the answer has no column %s", name))
 		return nil
 	}
-	v := reflect.ValueOf(r.row[i])
-	for v.IsValid() && v.Kind() == reflect.Pointer {
-		if v.IsNil() {
-			return nil
-		}
-		v = v.Elem()
-	}
-	if !v.IsValid() {
-		return nil
-	}
-	return v.Interface()
+	return r.row[i]
 }
 
 func (r record) wrong(name string, v any) {
@@ -66,15 +55,14 @@ func (r record) number(name string) *float64 {
 	if v == nil {
 		return nil
 	}
-	rv := reflect.ValueOf(v)
 	var x float64
-	switch {
-	case rv.CanFloat():
-		x = rv.Float()
-	case rv.CanInt():
-		x = float64(rv.Int())
-	case rv.CanUint():
-		x = float64(rv.Uint())
+	switch v := v.(type) {
+	case float64:
+		x = v
+	case int64:
+		x = float64(v)
+	case uint64:
+		x = float64(v)
 	default:
 		r.wrong(name, v)
 	}
