@@ -219,3 +219,171 @@ func TestConsumeRetriesTheSameBatch(t *testing.T) {
 		t.Error(l.broken)
 	}
 }
+
+func TestConsumeUnderChurn(t *testing.T) {
+	t.Parallel()
+	b := kafkatest.New(t)
+	c := b.Client(t)
+	b.Topics(t, c, 6, "a")
+	p := publisher(t, c)
+	const total, portion = 60_000, 500
+	l := newLedger()
+	cfg := kafka.ConsumerConfig{Group: "g", Topics: []string{"a"}, MaxBatch: 1000, FlushEvery: 20 * time.Millisecond}
+	consume(t, c, cfg, l.handle)
+
+	published := make(chan struct{})
+	go func() {
+		defer close(published)
+		for i := 0; i < total; i += portion {
+			publishNumbers(t, p, "a", i, i+portion)
+		}
+	}()
+	// Members join and leave while messages flow; each stays until it has
+	// handled something, so that every join really moves partitions.
+	for range 5 {
+		busy := make(chan struct{})
+		var once sync.Once
+		leave := consume(t, c, cfg, func(ctx context.Context, batch []kafka.Message) error {
+			defer once.Do(func() { close(busy) })
+			return l.handle(ctx, batch)
+		})
+		// The first member alone may drain all there is: keep it flowing.
+		select {
+		case <-busy:
+		case <-published:
+		case <-time.After(30 * time.Second):
+			t.Error("a joining member got nothing")
+		}
+		leave()
+	}
+	<-published
+	eventually(t, 60*time.Second, handled(l, total))
+	eventually(t, 10*time.Second, committed(t, c, "g", "a"))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.broken) > 0 {
+		t.Errorf("%d breaks of order, first: %s", len(l.broken), l.broken[0])
+	}
+}
+
+// TestConsumeNeverCommitsUnhandled kills nothing gently: members leave while
+// their handler fails, and no offset may pass what a handler has accepted.
+func TestConsumeNeverCommitsUnhandled(t *testing.T) {
+	t.Parallel()
+	b := kafkatest.New(t)
+	c := b.Client(t)
+	b.Topics(t, c, 4, "a")
+	p := publisher(t, c)
+	publishNumbers(t, p, "a", 0, 2000)
+	cfg := kafka.ConsumerConfig{Group: "g", Topics: []string{"a"}, MaxBatch: 100}
+	l := newLedger()
+	for round := range 4 {
+		enough := make(chan struct{})
+		var once sync.Once
+		calls := 0
+		leave := consume(t, c, cfg, func(ctx context.Context, batch []kafka.Message) error {
+			if calls++; calls > round { // Each round accepts one batch more.
+				once.Do(func() { close(enough) })
+				return errOnDemand
+			}
+			return l.handle(ctx, batch)
+		})
+		select {
+		case <-enough:
+		case <-time.After(30 * time.Second):
+			t.Error("nothing came")
+		}
+		leave()
+		lag, err := c.Lag(t.Context(), "g", "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range lag {
+			l.mu.Lock()
+			next := l.handled["a"][part.Partition]
+			l.mu.Unlock()
+			if part.Committed > next {
+				t.Errorf("round %d: partition %d is committed up to %d, handled up to %d", round, part.Partition, part.Committed, next)
+			}
+		}
+	}
+	consume(t, c, cfg, l.handle)
+	eventually(t, 30*time.Second, handled(l, 2000))
+}
+
+func TestConsumeSurvivesBrokerRestart(t *testing.T) {
+	t.Parallel()
+	b := kafkatest.NewEmbedded(t)
+	c := b.Client(t)
+	b.Topics(t, c, 3, "a")
+	b.Stop(t) // Down before the consumer starts.
+	l := newLedger()
+	consume(t, c, kafka.ConsumerConfig{Group: "g", Topics: []string{"a"}}, l.handle)
+	b.Start(t)
+	p := publisher(t, c)
+	for round := range 3 {
+		publishNumbers(t, p, "a", round*1000, round*1000+1000)
+		eventually(t, 60*time.Second, handled(l, round*1000+1000))
+		b.Stop(t)
+		b.Start(t)
+	}
+	eventually(t, 60*time.Second, committed(t, c, "g", "a"))
+	if len(l.broken) > 0 {
+		t.Error(l.broken)
+	}
+}
+
+func TestConsumeResumesBehindCommittedOffset(t *testing.T) {
+	t.Parallel()
+	b := kafkatest.New(t)
+	c := b.Client(t)
+	b.Topics(t, c, 2, "a")
+	p := publisher(t, c)
+	cfg := kafka.ConsumerConfig{Group: "g", Topics: []string{"a"}}
+	publishNumbers(t, p, "a", 0, 100)
+	first := newLedger()
+	stop := consume(t, c, cfg, first.handle)
+	eventually(t, 30*time.Second, committed(t, c, "g", "a"))
+	stop()
+	publishNumbers(t, p, "a", 100, 150)
+	second := newLedger()
+	consume(t, c, cfg, second.handle)
+	eventually(t, 30*time.Second, handled(second, 50))
+	if first.distinct() != 100 {
+		t.Errorf("the first consumer handled %d, want 100", first.distinct())
+	}
+}
+
+func TestConsumeBoundsBatches(t *testing.T) {
+	t.Parallel()
+	b := kafkatest.New(t)
+	c := b.Client(t)
+	b.Topics(t, c, 2, "a")
+	p := publisher(t, c)
+	value := make([]byte, 10_000)
+	for range 200 {
+		if err := p.PublishMessages(t.Context(), "a", kafka.Message{Value: value}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var mu sync.Mutex
+	total, largest := 0, 0
+	consume(t, c, kafka.ConsumerConfig{Group: "g", Topics: []string{"a"}, MaxBytes: 50_000}, func(_ context.Context, batch []kafka.Message) error {
+		mu.Lock()
+		defer mu.Unlock()
+		total += len(batch)
+		largest = max(largest, len(batch))
+		return nil
+	})
+	eventually(t, 30*time.Second, func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if total != 200 {
+			return fmt.Errorf("%d messages, want 200", total)
+		}
+		return nil
+	})
+	if largest > 6 {
+		t.Errorf("a batch had %d messages of 10 kB, the limit is 50 kB", largest)
+	}
+}

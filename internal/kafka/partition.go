@@ -58,7 +58,7 @@ func (p partitionReader) stream(ctx context.Context, offset int64, out chan<- Me
 	r := kafkago.NewReader(kafkago.ReaderConfig{
 		Brokers: p.client.cfg.Brokers, Dialer: p.client.dialer(), Topic: p.client.wire(p.topic), Partition: p.partition,
 		MinBytes: 1, MaxBytes: fetchMaxBytes, MaxWait: fetchMaxWait, QueueCapacity: p.queue,
-		ReadBackoffMin: 20 * time.Millisecond, ReadBackoffMax: time.Second,
+		ReadBackoffMin: 20 * time.Millisecond, ReadBackoffMax: time.Second, ReadLagInterval: -1,
 		OffsetOutOfRangeError: true,
 		ErrorLogger:           p.client.warnings("consumer"),
 	})
