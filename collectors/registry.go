@@ -3,6 +3,8 @@ package collectors
 import (
 	"log/slog"
 	"net/http"
+
+	"github.com/headway-metrics/headway/internal/secret"
 )
 
 // Entry is a source's line in the registry (package all): how its part of the
@@ -27,6 +29,9 @@ type Deps struct {
 	Logger *slog.Logger
 	// HTTP is the client for asking other systems; it has a timeout.
 	HTTP *http.Client
+	// APIToken is asked of callers of Headway's own intake API; "" when none is
+	// configured.
+	APIToken secret.String
 	// StateDir is a directory of the source's own, for clones and the like. What
 	// is in it can be made again.
 	StateDir string
