@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +83,7 @@ func BenchmarkLoaderHandle(b *testing.B) {
 	}
 	l, err := pipeline.NewLoader(pipeline.Options{
 		Normalizers: map[string]pipeline.Normalizer{"github": pull{}},
-		Sink:        nothing{}, Outbox: nothing{}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Sink:        nothing{}, Outbox: nothing{}, Logger: quiet(),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -134,7 +133,7 @@ func newRig(t testing.TB, change ...func(*pipeline.Options)) *rig {
 		Normalizers: map[string]pipeline.Normalizer{"alpha": scripted{}, "beta": scripted{}},
 		Sink:        r.store,
 		Outbox:      r.outbox,
-		Logger:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger:      quiet(),
 	}
 	for _, c := range change {
 		c(&o)
@@ -159,3 +158,5 @@ func receipts(t testing.TB, s *pipelinetest.Store) map[string]schema.Receipt {
 	}
 	return out
 }
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
