@@ -46,6 +46,8 @@ type ReplayerOptions struct {
 // events of that age may be replayed; its replay number then removes the row.
 type Replayer struct {
 	opts ReplayerOptions
+	// batch, bytes and checkpoint are the constants above but in tests.
+	batch, bytes, checkpoint int
 }
 
 // NewReplayer checks the options and returns a replayer.
@@ -63,7 +65,7 @@ func NewReplayer(o ReplayerOptions) (*Replayer, error) {
 	if err := o.Loader.validate(); err != nil {
 		return nil, err
 	}
-	return &Replayer{opts: o}, nil
+	return &Replayer{opts: o, batch: replayBatch, bytes: replayBytes, checkpoint: replayCheckpoint}, nil
 }
 
 // ReplayRequest says what to read again.
@@ -126,9 +128,9 @@ type replayRun struct {
 	outbox   *deferredOutbox
 	progress ReplayProgress
 
-	batch   []schema.Event
-	bytes   int
-	unsaved int
+	pending      []schema.Event
+	pendingBytes int
+	unsaved      int
 }
 
 func (r *replayRun) do(ctx context.Context) error {
@@ -152,11 +154,11 @@ func (r *replayRun) do(ctx context.Context) error {
 		if rec.Offset < position[rec.Partition] || !r.req.To.IsZero() && !rec.Published.Before(r.req.To) {
 			return nil
 		}
-		r.batch = append(r.batch, rec.Event)
-		r.bytes += len(rec.Event.Data)
+		r.pending = append(r.pending, rec.Event)
+		r.pendingBytes += len(rec.Event.Data)
 		position[rec.Partition] = rec.Offset + 1
 		r.progress.At = rec.Published
-		if len(r.batch) < replayBatch && r.bytes < replayBytes {
+		if len(r.pending) < r.batch && r.pendingBytes < r.bytes {
 			return nil
 		}
 		return r.flush(ctx, position)
@@ -174,20 +176,20 @@ func (r *replayRun) flush(ctx context.Context, position map[int]int64) error {
 	var results []*result
 	var err error
 	if r.req.DryRun {
-		results, err = r.loader.normalizeAll(ctx, r.batch)
+		results, err = r.loader.normalizeAll(ctx, r.pending)
 	} else {
-		results, err = r.loader.handle(ctx, r.batch)
+		results, err = r.loader.handle(ctx, r.pending)
 	}
 	if err != nil {
 		return err
 	}
 	r.progress.add(results)
-	r.unsaved += len(r.batch)
-	r.batch, r.bytes = r.batch[:0], 0
+	r.unsaved += len(r.pending)
+	r.pending, r.pendingBytes = r.pending[:0], 0
 	if r.req.Progress != nil {
 		r.req.Progress(r.progress)
 	}
-	if r.unsaved < replayCheckpoint {
+	if r.unsaved < r.checkpoint {
 		return nil
 	}
 	return r.save(ctx, position)
