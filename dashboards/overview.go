@@ -1,0 +1,36 @@
+package dashboards
+
+import "github.com/headway-metrics/headway/schema/metrics"
+
+// overview answers a leader's first question in one page.
+func overview() (*board, error) {
+	m, err := need("lead_time", "deployment_frequency", "change_failure_rate", "failed_deployment_recovery_time", "deployment_rework_rate")
+	if err != nil {
+		return nil, err
+	}
+	b := newBoard(UIDOverview, "Overview", "Is software delivery getting better, and why?",
+		"Read the five numbers together: speed bought with failures is not progress. Compare a team with its own past, not with other teams.",
+		teamVariable(), serviceVariable())
+	b.row("Delivery over the whole time range")
+	place(b, 5, 4, total(m["lead_time"], UIDLeadTime))
+	place(b, 5, 4, total(m["deployment_frequency"], UIDDelivery))
+	place(b, 5, 4, total(m["change_failure_rate"], UIDStability))
+	place(b, 5, 4, total(m["failed_deployment_recovery_time"], UIDStability))
+	place(b, 4, 4, total(m["deployment_rework_rate"], UIDStability))
+	b.row("Trends")
+	place(b, 12, 8, trend(m["lead_time"], metrics.Week, UIDLeadTime))
+	place(b, 12, 8, trend(m["deployment_frequency"], metrics.Week, UIDDelivery))
+	b.failurePanel(place(b, 12, 8, trend(m["change_failure_rate"], metrics.Week, UIDStability)))
+	b.failurePanel(place(b, 12, 8, trend(m["failed_deployment_recovery_time"], metrics.Week, UIDStability)))
+	b.row("How alike are the services?")
+	place(b, 8, 7, spread(m["lead_time"]))
+	place(b, 8, 7, spread(m["deployment_frequency"]))
+	place(b, 8, 7, spread(m["change_failure_rate"]))
+	return b, nil
+}
+
+// failurePanel shows incidents on a panel and marks its last days as provisional.
+func (b *board) failurePanel(id uint32) {
+	b.failures = append(b.failures, id)
+	b.incidents = append(b.incidents, id)
+}

@@ -1,0 +1,44 @@
+// From rows to what a panel draws, with the field configuration applied as
+// Grafana applies it: defaults first, then the overrides that match by name.
+
+/** The configuration of one field of a panel. */
+export function fieldConfig(panel, name) {
+  const config = panel.fieldConfig ?? {};
+  const out = structuredClone(config.defaults ?? {});
+  out.custom ??= {};
+  for (const { matcher, properties } of config.overrides ?? []) {
+    const matches = matcher.id === "byName" ? matcher.options === name
+      : matcher.id === "byRegexp" ? new RegExp(String(matcher.options).replace(/^\/|\/$/g, "")).test(name) : false;
+    if (!matches) continue;
+    for (const { id, value } of properties) {
+      if (id.startsWith("custom.")) out.custom[id.slice(7)] = value;
+      else out[id] = value;
+    }
+  }
+  return out;
+}
+
+/** Rows of a time series query as series: string columns are labels. */
+export function toSeries(frame) {
+  const timeAt = frame.columns.findIndex((c) => c.type === "time");
+  if (timeAt < 0) return [];
+  const labels = frame.columns.flatMap((c, i) => (c.type === "string" ? [i] : []));
+  const values = frame.columns.flatMap((c, i) => (i !== timeAt && (c.type === "number" || c.type === "empty" || c.type === "bool") ? [i] : []));
+  const times = [...new Set(frame.rows.map((r) => r[timeAt]))].sort((a, b) => a - b);
+  const series = new Map();
+  for (const row of frame.rows) {
+    const label = labels.map((i) => row[i] || "(none)").join(" · ");
+    for (const at of values) {
+      const field = frame.columns[at].name;
+      const name = !label ? field : values.length > 1 ? `${label} ${field}` : label;
+      if (!series.has(name)) series.set(name, { name, field, at: new Map() });
+      series.get(name).at.set(row[timeAt], row[at]);
+    }
+  }
+  return [...series.values()].map(({ name, field, at }) => ({ name, field, points: times.map((t) => [t, at.get(t) ?? null]) }));
+}
+
+/** True when there is nothing to draw: no rows, or no value in any of them. */
+export function isEmpty(frames) {
+  return !frames.some((f) => f.rows.some((row) => row.some((v, i) => f.columns[i].type !== "time" && v !== null && v !== "")));
+}
