@@ -144,7 +144,7 @@ func (g *generation) run(ctx, genCtx context.Context) {
 		for _, a := range assigned {
 			r := partitionReader{
 				client: g.client, log: g.log.With("topic", g.client.plainName(topic), "partition", a.ID),
-				topic: g.client.plainName(topic), partition: a.ID, queue: queueCapacity(g.cfg.MaxBytes, partitions),
+				topic: g.client.plainName(topic), partition: a.ID, queue: queueCapacity(g.cfg.MaxBytes, partitions), maxWait: streamMaxWait,
 			}
 			wg.Go(func() { r.run(fetchCtx, a.Offset, in) })
 		}

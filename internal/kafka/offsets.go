@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -35,7 +36,8 @@ func (c *Client) Lag(ctx context.Context, group string, topics ...string) ([]Par
 	if err != nil {
 		return nil, fmt.Errorf("reading the offsets of group %s: %w", group, err)
 	}
-	if res.Error != nil {
+	// A group that never committed has no offsets; some brokers call that an error.
+	if res.Error != nil && !errors.Is(res.Error, kafkago.GroupIdNotFound) {
 		return nil, fmt.Errorf("reading the offsets of group %s: %w", group, res.Error)
 	}
 	committed := map[string]map[int]int64{}
@@ -162,7 +164,7 @@ func (c *Client) readPartition(ctx context.Context, topic string, partition int,
 	ctx, cancel := context.WithCancel(ctx)
 	messages := make(chan Message, 256)
 	ended := make(chan struct{})
-	r := partitionReader{client: c, log: c.log.With("topic", topic, "partition", partition), topic: topic, partition: partition, queue: 256}
+	r := partitionReader{client: c, log: c.log.With("topic", topic, "partition", partition), topic: topic, partition: partition, queue: 256, maxWait: rangeMaxWait}
 	go func() {
 		defer close(ended)
 		r.run(ctx, start, messages)

@@ -11,7 +11,11 @@ import (
 
 const (
 	fetchMaxBytes = 10 << 20
-	fetchMaxWait  = 500 * time.Millisecond
+	// How long a broker may hold a fetch for the next message, and so how long
+	// a reader takes to end: long for a stream, to ask idle brokers seldom,
+	// short where the end is near.
+	streamMaxWait = 500 * time.Millisecond
+	rangeMaxWait  = 50 * time.Millisecond
 )
 
 // partitionReader streams one partition. It reads without a group: the
@@ -22,6 +26,7 @@ type partitionReader struct {
 	topic     string
 	partition int
 	queue     int
+	maxWait   time.Duration
 }
 
 // run sends messages from offset on until ctx ends.
@@ -57,7 +62,7 @@ func (p partitionReader) earliest(ctx context.Context, wanted int64) int64 {
 func (p partitionReader) stream(ctx context.Context, offset int64, out chan<- Message) (next int64, err error) {
 	r := kafkago.NewReader(kafkago.ReaderConfig{
 		Brokers: p.client.cfg.Brokers, Dialer: p.client.dialer(), Topic: p.client.wire(p.topic), Partition: p.partition,
-		MinBytes: 1, MaxBytes: fetchMaxBytes, MaxWait: fetchMaxWait, QueueCapacity: p.queue,
+		MinBytes: 1, MaxBytes: fetchMaxBytes, MaxWait: p.maxWait, QueueCapacity: p.queue,
 		ReadBackoffMin: 20 * time.Millisecond, ReadBackoffMax: time.Second, ReadLagInterval: -1,
 		OffsetOutOfRangeError: true,
 		ErrorLogger:           p.client.warnings("consumer"),
