@@ -3,9 +3,14 @@ package all
 
 import (
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/generic/api"
+	"github.com/headway-metrics/headway/collectors/generic/events"
 )
 
 // Entries are the sources in the order of their names.
 func Entries() []collectors.Entry {
-	return []collectors.Entry{}
+	return []collectors.Entry{
+		api.Entry(),
+		events.Entry(),
+	}
 }

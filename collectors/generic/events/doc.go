@@ -146,9 +146,14 @@ func structured(raw []byte, received time.Time) (schema.Event, error) {
 	return ev, nil
 }
 
+// payload is the data of the CloudEvent. A sender that does not say that its
+// data is JSON puts it into a string.
 func (e envelope) payload() []byte {
 	if len(e.DataBase64) > 0 {
 		return e.DataBase64
+	}
+	if s := text(e.Data); s != "" {
+		return []byte(s)
 	}
 	return e.Data
 }

@@ -1,7 +1,6 @@
 package events
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,25 +41,11 @@ func unwrap(ev schema.Event) ([]byte, error) {
 	if err != nil || mediaType != structuredType {
 		return ev.Data, nil //nolint:nilerr // A content type that cannot be read is not the structured one.
 	}
-	var e struct {
-		Data       json.RawMessage `json:"data"`
-		DataBase64 string          `json:"data_base64"`
-	}
+	var e envelope
 	if err := json.Unmarshal(ev.Data, &e); err != nil {
 		return nil, fmt.Errorf("reading a CloudEvent: %w", err)
 	}
-	if e.DataBase64 != "" {
-		b, err := base64.StdEncoding.DecodeString(e.DataBase64)
-		if err != nil {
-			return nil, fmt.Errorf("reading data_base64: %w", err)
-		}
-		return b, nil
-	}
-	// A sender that does not say that its data is JSON puts it into a string.
-	if s := text(e.Data); s != "" {
-		return []byte(s), nil
-	}
-	return e.Data, nil
+	return e.payload(), nil
 }
 
 // facts of a CDEvent by its subject and predicate.
