@@ -39,6 +39,13 @@ const (
 	ExcludedNegative = "negative"
 	// ExcludedAbsurd: a time of the row lies outside what can be believed.
 	ExcludedAbsurd = "absurd_time"
+	// ExcludedUnknown: it is not known when work on the change began.
+	ExcludedUnknown = "unknown_start"
+
+	// ReworkIncident: the last release to finish while an incident that names an
+	// earlier release was open. The other rules of rework are FailureRollback,
+	// FailureRevert and FailureHotfix.
+	ReworkIncident = "incident"
 )
 
 // DerivedMeta is what every derived row carries. Version grows by one each time

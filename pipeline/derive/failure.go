@@ -1,0 +1,278 @@
+package derive
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/headway-metrics/headway/schema"
+)
+
+// blame is one piece of evidence that a release failed.
+type blame struct {
+	rule          string
+	at            time.Time
+	evidence, url string
+}
+
+// mend is one thing that may have ended a failure.
+type mend struct {
+	rule     string
+	at       time.Time
+	evidence string
+}
+
+// outcomes collects evidence. Only the strongest of a release is stored, and the
+// earliest mend.
+type outcomes struct {
+	*claims
+	all    []*release
+	blames map[*release][]blame
+	mends  map[*release][]mend
+}
+
+// judge marks failures, recoveries and rework (DEFINITIONS, "Failure evidence").
+func judge(c *claims, all []*release, incidents []*incident) {
+	o := &outcomes{claims: c, all: all, blames: map[*release][]blame{}, mends: map[*release][]mend{}}
+	for _, i := range incidents {
+		if r := o.named(i); r != nil {
+			o.blameIncident(r, i, schema.FailureExplicit)
+		}
+	}
+	back := o.rollbacks()
+	o.repairs(back)
+	if o.opt.TimeRule == TimeRuleAuto && len(o.blames) == 0 {
+		o.byTime(incidents)
+	}
+	o.duringIncidents(incidents)
+	for r, blames := range o.blames {
+		o.settle(r, blames)
+	}
+}
+
+// strength orders rules, strongest first.
+func strength(rule string) int {
+	return slices.Index([]string{
+		schema.FailureExplicit, schema.FailureRollback, schema.FailureRevert, schema.FailureHotfix, schema.FailureTime, schema.ReworkIncident,
+	}, rule)
+}
+
+// settle writes the strongest evidence and the earliest recovery.
+func (o *outcomes) settle(r *release, blames []blame) {
+	b := slices.MinFunc(blames, func(a, b blame) int {
+		return cmp.Or(cmp.Compare(strength(a.rule), strength(b.rule)), a.at.Compare(b.at), strings.Compare(a.evidence, b.evidence))
+	})
+	r.row.Failed = 1
+	r.row.FailureRule, r.row.FailureEvidence, r.row.FailureURL, r.row.FailedAt = b.rule, b.evidence, b.url, &b.at
+	mends := o.mends[r]
+	if len(mends) == 0 {
+		return
+	}
+	m := slices.MinFunc(mends, func(a, b mend) int {
+		order := []string{schema.RecoveryResolved, schema.RecoveryRollback, schema.RecoveryFix}
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(slices.Index(order, a.rule), slices.Index(order, b.rule)), strings.Compare(a.evidence, b.evidence))
+	})
+	r.row.RecoveredAt, r.row.RecoveryRule, r.row.RecoveryEvidence = &m.at, m.rule, m.evidence
+	if r.row.Excluded == "" && m.at.Before(r.row.FinishedAt) {
+		r.row.Excluded = schema.ExcludedNegative
+	}
+}
+
+func (o *outcomes) blameIncident(r *release, i *incident, rule string) {
+	i.blamed = r
+	i.row.ReleaseID, i.row.Rule = r.row.ReleaseID, rule
+	o.blames[r] = append(o.blames[r], blame{rule, i.row.StartedAt, i.row.IncidentID, i.row.URL})
+	if i.row.ResolvedAt != nil && i.row.Excluded == "" {
+		o.mends[r] = append(o.mends[r], mend{schema.RecoveryResolved, *i.row.ResolvedAt, i.row.IncidentID})
+	}
+}
+
+// named is the release that an incident's cause names: a deployment, a change, a
+// commit or a version.
+func (o *outcomes) named(i *incident) *release {
+	if i.cause == "" {
+		return nil
+	}
+	for _, r := range o.all {
+		if slices.Contains(r.row.Deployments, i.cause) {
+			return r
+		}
+	}
+	if r := o.deployer(i.cause); r != nil {
+		return r
+	}
+	id := o.repo.graph.lookup(i.cause)
+	same := func(r *release) bool {
+		return (id != none && r.commit == id) || r.row.Commit == i.cause ||
+			(r.row.DeployedVersion != "" && strings.TrimPrefix(r.row.DeployedVersion, "v") == strings.TrimPrefix(i.cause, "v"))
+	}
+	if r := latestBefore(o.all, i.row.StartedAt, same); r != nil {
+		return r
+	}
+	if id == none || o.first[id] < 0 {
+		return nil
+	}
+	if r := o.live[o.first[id]]; r.row.Baseline == 0 {
+		return r
+	}
+	return nil
+}
+
+// deployer is the release that deployed the change of this id.
+func (o *outcomes) deployer(changeID string) *release {
+	n, ok := o.repo.byID[changeID]
+	if !ok {
+		sha, isOurs := strings.CutPrefix(changeID, o.repo.id+"@")
+		k := o.repo.graph.lookup(sha)
+		if !isOurs || k == none {
+			return nil
+		}
+		n = o.repo.changeOf(k)
+	}
+	if n == none || o.by[n] < 0 {
+		return nil
+	}
+	return o.live[o.by[n]]
+}
+
+// latestBefore is the last of the fitting releases to begin before the time, or
+// the first of all when none did.
+func latestBefore(releases []*release, at time.Time, fits func(*release) bool) *release {
+	var best *release
+	for _, r := range releases {
+		if !fits(r) {
+			continue
+		}
+		if best == nil || (!r.began.After(at) && r.position > best.position) {
+			best = r
+		}
+	}
+	return best
+}
+
+// rollbacks blames what was taken out and returns the releases that did it.
+func (o *outcomes) rollbacks() map[*release]bool {
+	back := map[*release]bool{}
+	for _, w := range o.withdrawals() {
+		back[w.by] = true
+		id := w.by.row.ReleaseID
+		evidence := id
+		if w.blamed != nil {
+			o.blames[w.blamed] = append(o.blames[w.blamed], blame{schema.FailureRollback, w.by.introduced, id, w.by.row.URL})
+			evidence = w.blamed.row.ReleaseID
+		}
+		for _, t := range w.taken {
+			o.mends[t] = append(o.mends[t], mend{schema.RecoveryRollback, w.by.row.FinishedAt, id})
+		}
+		rework(w.by, schema.FailureRollback, evidence)
+	}
+	return back
+}
+
+// rework marks unplanned repair; the strongest rule stays.
+func rework(r *release, rule, evidence string) {
+	if r.row.Rework == 0 || strength(rule) < strength(r.row.ReworkRule) {
+		r.row.Rework, r.row.ReworkRule, r.row.ReworkEvidence = 1, rule, evidence
+	}
+}
+
+// repairs blames releases for what later ones revert or fix in haste.
+func (o *outcomes) repairs(back map[*release]bool) {
+	var candidate *release // the latest release that brought something new
+	for _, f := range o.live {
+		for _, n := range f.changes {
+			if o.reverts(f, n) || !o.isHotfix(n) {
+				continue
+			}
+			rework(f, schema.FailureHotfix, o.rows[n].ChangeID)
+			if candidate != nil {
+				o.repair(candidate, f, n, schema.FailureHotfix)
+			}
+		}
+		if f.fresh && !back[f] {
+			candidate = f
+		}
+	}
+}
+
+func (o *outcomes) isHotfix(change int32) bool {
+	_, isCommit := o.repo.isCommit(change)
+	return !isCommit && o.opt.hotfix(o.repo.requests[change].Labels)
+}
+
+// repair records that release f mends what r broke.
+func (o *outcomes) repair(r, f *release, change int32, rule string) {
+	row := o.rows[change]
+	o.blames[r] = append(o.blames[r], blame{rule, f.introduced, row.ChangeID, row.URL})
+	o.mends[r] = append(o.mends[r], mend{schema.RecoveryFix, f.row.FinishedAt, f.row.ReleaseID})
+}
+
+// reverts blames the releases whose changes the change takes back, and reports
+// whether there was something in production to take back. To revert a revert
+// brings a change back and blames nothing.
+func (o *outcomes) reverts(f *release, change int32) bool {
+	found := false
+	for _, t := range o.repo.undoes[change] {
+		at := unclaimed
+		switch {
+		case t.change == none:
+			at = o.first[t.commit]
+			if at >= 0 && o.live[at].row.Baseline != 0 {
+				at = history
+			}
+		case len(o.repo.undoes[t.change]) == 0:
+			at = o.by[t.change]
+		}
+		if at == int32(f.order) || at == unclaimed || at == elsewhere { //nolint:gosec // Fewer releases than 2³¹.
+			continue
+		}
+		found = true
+		rework(f, schema.FailureRevert, o.rows[change].ChangeID)
+		if at >= 0 {
+			o.repair(o.live[at], f, change, schema.FailureRevert)
+		}
+	}
+	return found
+}
+
+// byTime blames the release that was the last to be introduced when an incident
+// began, if that was not too long before.
+func (o *outcomes) byTime(incidents []*incident) {
+	for _, i := range incidents {
+		started := i.row.StartedAt
+		at, _ := slices.BinarySearchFunc(o.live, started, func(r *release, t time.Time) int {
+			if r.introduced.After(t) {
+				return 1
+			}
+			return -1
+		})
+		if at == 0 || i.row.Excluded == schema.ExcludedAbsurd {
+			continue
+		}
+		if r := o.live[at-1]; started.Before(r.row.FinishedAt.Add(o.opt.TimeWindow)) {
+			o.blameIncident(r, i, schema.FailureTime)
+		}
+	}
+}
+
+// duringIncidents marks as rework the release that was the last to finish while
+// an incident with a named cause was open.
+func (o *outcomes) duringIncidents(incidents []*incident) {
+	for _, i := range incidents {
+		if i.row.Rule != schema.FailureExplicit || i.row.ResolvedAt == nil || i.row.Excluded != "" {
+			continue
+		}
+		var last *release
+		for _, r := range o.live {
+			end := r.row.FinishedAt
+			open := end.After(i.row.StartedAt) && !end.After(*i.row.ResolvedAt)
+			if r.fresh && open && r.position > i.blamed.position && (last == nil || !end.Before(last.row.FinishedAt)) {
+				last = r
+			}
+		}
+		if last != nil {
+			rework(last, schema.ReworkIncident, i.row.IncidentID)
+		}
+	}
+}

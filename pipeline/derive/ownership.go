@@ -1,0 +1,28 @@
+package derive
+
+import (
+	"slices"
+	"time"
+
+	"github.com/headway-metrics/headway/schema"
+)
+
+// owners keeps the newest rows of a service's ownership, earliest first.
+func owners(rows []schema.Ownership) []schema.Ownership {
+	rows = newest(rows, func(o *schema.Ownership) string { return o.FactID() })
+	slices.SortFunc(rows, func(a, b schema.Ownership) int { return a.ValidFrom.Compare(b.ValidFrom) })
+	return rows
+}
+
+// teamAt is the team that owned the service at the time; before the first row,
+// the first owner (invariant 7).
+func teamAt(rows []schema.Ownership, at time.Time) string {
+	team := ""
+	for i := range rows {
+		if i > 0 && rows[i].ValidFrom.After(at) {
+			break
+		}
+		team = rows[i].TeamID
+	}
+	return team
+}

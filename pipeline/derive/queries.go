@@ -1,0 +1,89 @@
+package derive
+
+import (
+	"slices"
+
+	"github.com/headway-metrics/headway/schema"
+)
+
+// The statements of the deriver. Facts are read with FINAL (invariant 6), which
+// also hides deleted rows. Names are looked for without it: a superset does no
+// harm there, and what a fact said before it was corrected must be found too.
+const (
+	selectServices = `SELECT source, url, version, is_deleted, service_id, name, kind, repo, paths, aliases, system, lifecycle, template, created_at FROM services FINAL`
+
+	selectNow = `SELECT toUInt64(toUnixTimestamp64Milli(now64(3))) AS at`
+
+	selectDeployedNames = `SELECT DISTINCT service_ref, repo FROM deployments
+WHERE {all:UInt8} = 1 OR repo IN {repos:Array(String)} OR service_ref IN {refs:Array(String)}`
+
+	selectIncidentNames = `SELECT DISTINCT arrayJoin(service_refs) AS name FROM incident_updates
+WHERE {all:UInt8} = 1 OR incident_id IN {incidents:Array(String)}`
+
+	selectDerivedServices = `SELECT DISTINCT service_id AS name FROM releases
+UNION DISTINCT SELECT DISTINCT service_id AS name FROM changes_deployed
+UNION DISTINCT SELECT DISTINCT service_id AS name FROM incidents`
+
+	selectDeployments = `SELECT source, url, version, is_deleted, deployment_id, repo, service_ref, environment, tier_hint, commit, deployed_version, branch, status, created_at, started_at, finished_at, is_rollback
+FROM deployments FINAL WHERE repo IN {repos:Array(String)} OR service_ref IN {refs:Array(String)}`
+
+	selectIncidentUpdates = `SELECT source, url, version, is_deleted, incident_id, update_id, at, kind, service_refs, title, severity, started_at, cause
+FROM incident_updates FINAL
+WHERE incident_id IN (SELECT incident_id FROM incident_updates WHERE hasAny(service_refs, {refs:Array(String)}))`
+
+	selectOwnerships = `SELECT source, url, version, is_deleted, service_id, valid_from, team_id FROM ownerships FINAL WHERE service_id IN {services:Array(String)}`
+
+	selectPrints = `SELECT repo, 'commits' AS kind, count() AS rows, groupBitXor(cityHash64(sha, version)) AS print FROM commits FINAL WHERE repo IN {repos:Array(String)} GROUP BY repo
+UNION ALL SELECT repo, 'tags', count(), groupBitXor(cityHash64(name, version)) FROM tags FINAL WHERE repo IN {repos:Array(String)} GROUP BY repo
+UNION ALL SELECT repo, 'changes', count(), groupBitXor(cityHash64(change_id, version)) FROM changes FINAL WHERE repo IN {repos:Array(String)} GROUP BY repo
+UNION ALL SELECT repo, 'reviews', count(), groupBitXor(cityHash64(change_id, review_id, version)) FROM reviews FINAL WHERE repo IN {repos:Array(String)} GROUP BY repo`
+
+	selectCommitVersions = `SELECT sha, version FROM commits FINAL WHERE repo = {repo:String}`
+
+	selectCommits = `SELECT source, url, version, is_deleted, repo, sha, parents, authored_at, committed_at, title, cherry_picked_from, reverts, paths, paths_known
+FROM commits FINAL WHERE repo = {repo:String}`
+	selectCommitsAmong = selectCommits + ` AND sha IN {shas:Array(String)}`
+
+	selectTags = `SELECT source, url, version, is_deleted, repo, name, commit, tagged_at FROM tags FINAL WHERE repo = {repo:String}`
+
+	selectChanges = `SELECT source, url, version, is_deleted, repo, change_id, number, title, author, author_is_bot, state, opened_at, merged_at, closed_at, merge_sha, head_sha, base_sha, base_branch, head_branch, commit_count, first_commit_at, labels, reverts
+FROM changes FINAL WHERE repo = {repo:String}`
+
+	selectReviews = `SELECT source, url, version, is_deleted, repo, change_id, review_id, reviewer, reviewer_is_bot, state, submitted_at FROM reviews FINAL WHERE repo = {repo:String}`
+)
+
+// Derived rows are read with their tombstones, which FINAL would hide: a row that
+// comes back must have a higher version than its tombstone.
+const (
+	selectReleases = `SELECT service_id, team_id, version, is_deleted, release_id, repo, commit, deployed_version, environments, deployments, started_at, finished_at, succeeded, baseline, commit_known, changes, url, failed, failure_rule, failure_evidence, failure_url, failed_at, recovered_at, recovery_rule, recovery_evidence, rework, rework_rule, rework_evidence, excluded
+FROM releases WHERE service_id IN {services:Array(String)} ORDER BY version DESC LIMIT 1 BY service_id, release_id`
+
+	selectChangesDeployed = `SELECT service_id, team_id, version, is_deleted, change_id, release_id, repo, kind, title, url, rule, evidence, first_commit_at, opened_at, first_review_at, merged_at, deployed_at, coding_seconds, pickup_seconds, review_seconds, deploy_seconds, lead_seconds, merge_to_production_seconds, excluded
+FROM changes_deployed WHERE service_id IN {services:Array(String)} ORDER BY version DESC LIMIT 1 BY service_id, change_id`
+
+	selectIncidents = `SELECT service_id, team_id, version, is_deleted, incident_id, source, title, severity, started_at, resolved_at, reopened, url, release_id, rule, excluded
+FROM incidents WHERE service_id IN {services:Array(String)} ORDER BY version DESC LIMIT 1 BY service_id, incident_id`
+)
+
+// keys of the derived tables, as ORDER BY has them.
+func releaseKey(r *schema.Release) string       { return r.ServiceID + "\x00" + r.ReleaseID }
+func changeKey(c *schema.ChangeDeployed) string { return c.ServiceID + "\x00" + c.ChangeID }
+func incidentKey(i *schema.Incident) string     { return i.ServiceID + "\x00" + i.IncidentID }
+
+func releaseMeta(r *schema.Release) *schema.DerivedMeta       { return &r.DerivedMeta }
+func changeMeta(c *schema.ChangeDeployed) *schema.DerivedMeta { return &c.DerivedMeta }
+func incidentMeta(i *schema.Incident) *schema.DerivedMeta     { return &i.DerivedMeta }
+
+// array is a parameter of type Array(String): sorted, each once, never nil.
+func array(names []string) []string {
+	out := append([]string{}, names...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func flag(b bool) uint8 {
+	if b {
+		return 1
+	}
+	return 0
+}
