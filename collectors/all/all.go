@@ -5,6 +5,8 @@ import (
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/generic/api"
 	"github.com/headway-metrics/headway/collectors/generic/events"
+	"github.com/headway-metrics/headway/collectors/git"
+	"github.com/headway-metrics/headway/collectors/gitops"
 )
 
 // Entries are the sources in the order of their names.
@@ -12,5 +14,7 @@ func Entries() []collectors.Entry {
 	return []collectors.Entry{
 		api.Entry(),
 		events.Entry(),
+		git.Entry(),
+		gitops.Entry(),
 	}
 }

@@ -22,29 +22,29 @@ const DefaultInterval = time.Minute
 // Config is the part of the configuration under sources.git.
 type Config struct {
 	// Interval between two fetches.
-	Interval time.Duration `yaml:"interval"`
+	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,default=60s"`
 	// Repositories to read.
-	Repositories []Repository `yaml:"repositories"`
+	Repositories []Repository `yaml:"repositories" json:"repositories,omitempty"`
 }
 
 // Repository is one service and the repository that it is built from. A
 // repository with several services is listed once for each, with its paths.
 type Repository struct {
 	// Name is the id of the service.
-	Name string `yaml:"name"`
+	Name string `yaml:"name" json:"name,omitempty"`
 	// URL is an address (https, ssh, git, file) or the path of a repository.
-	URL string `yaml:"url"`
+	URL string `yaml:"url" json:"url,omitempty"`
 	// Tags is the glob of tags that are releases: "v*". Empty means every tag
 	// that looks like a version: v1.2.3, 1.2, release-7.
-	Tags string `yaml:"tags,omitempty"`
+	Tags string `yaml:"tags" json:"tags,omitempty"`
 	// Prereleases says whether alpha, beta, rc and the like count as releases.
-	Prereleases bool `yaml:"prereleases,omitempty"`
+	Prereleases bool `yaml:"prereleases" json:"prereleases,omitempty"`
 	// Branch that is deployed; empty is the repository's own default.
-	Branch string `yaml:"branch,omitempty"`
+	Branch string `yaml:"branch" json:"branch,omitempty"`
 	// Paths are the path prefixes that belong to the service; empty is all.
-	Paths []string `yaml:"paths,omitempty"`
+	Paths []string `yaml:"paths" json:"paths,omitempty"`
 	// Token is the password for https.
-	Token secret.String `yaml:"token,omitempty"`
+	Token secret.String `yaml:"token" json:"token,omitempty"`
 }
 
 // Entry is the source's line in the registry.
@@ -72,7 +72,7 @@ var (
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("sources.git.%s %s", key, fmt.Sprintf(format, args...)))
+		errs = append(errs, fmt.Errorf("%s %s", key, fmt.Sprintf(format, args...)))
 	}
 	if c.Interval < time.Second {
 		bad("interval", "is %s: give at least 1s, such as 60s", c.Interval)

@@ -50,7 +50,7 @@ func New(cfg Config, deps collectors.Deps) (*Source, error) {
 	for _, r := range cfg.Repositories {
 		url, err := mirror.Canonical(r.URL)
 		if err != nil {
-			return nil, fmt.Errorf("sources.git.repositories: %s: url %w", r.Name, err)
+			return nil, fmt.Errorf("repositories: %s: url %w", r.Name, err)
 		}
 		id := schema.RepoID(url)
 		if byID[id] == nil {
@@ -76,7 +76,7 @@ func New(cfg Config, deps collectors.Deps) (*Source, error) {
 		}
 		m, err := mirror.New(opts)
 		if err != nil {
-			return nil, fmt.Errorf("sources.git.repositories: %s: %w", first.Name, err)
+			return nil, fmt.Errorf("repositories: %s: %w", first.Name, err)
 		}
 		r.copy = m
 	}

@@ -441,8 +441,8 @@ func TestConfigNamesKeyAndFix(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		"interval": {Config{}, "sources.git.interval is 0s: give at least 1s"},
-		"name":     {Config{Interval: time.Minute, Repositories: []Repository{{Name: "--x", URL: "/r"}}}, `sources.git.repositories[0].name "--x" is no name`},
+		"interval": {Config{}, "interval is 0s: give at least 1s"},
+		"name":     {Config{Interval: time.Minute, Repositories: []Repository{{Name: "--x", URL: "/r"}}}, `repositories[0].name "--x" is no name`},
 		"twice":    {Config{Interval: time.Minute, Repositories: []Repository{{Name: "a", URL: "/r"}, {Name: "a", URL: "/s"}}}, "repositories[1].name \"a\" is listed twice"},
 		"dash":     {Config{Interval: time.Minute, Repositories: []Repository{{Name: "a", URL: "--upload-pack=touch x"}}}, "begins with a dash"},
 		"ext":      {Config{Interval: time.Minute, Repositories: []Repository{{Name: "a", URL: "ext::sh -c id"}}}, "transport helper"},

@@ -20,33 +20,33 @@ const DefaultInterval = time.Minute
 // Config is the part of the configuration under sources.gitops.
 type Config struct {
 	// Interval between two fetches.
-	Interval time.Duration `yaml:"interval"`
+	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,default=60s"`
 	// Rules say which files of which repositories hold versions.
-	Rules []Rule `yaml:"rules"`
+	Rules []Rule `yaml:"rules" json:"rules,omitempty"`
 }
 
 // Rule names the files of one configuration repository that hold the version of
 // a service in an environment.
 type Rule struct {
 	// URL is an address (https, ssh, git, file) or a path.
-	URL string `yaml:"url"`
+	URL string `yaml:"url" json:"url,omitempty"`
 	// Branch that is applied; empty is the repository's own default.
-	Branch string `yaml:"branch,omitempty"`
+	Branch string `yaml:"branch" json:"branch,omitempty"`
 	// Files is a glob in which {environment} and {service} stand for one part of a
 	// path: 'apps/{environment}/{service}.yaml'. Other names in braces tell
 	// deployments of one service and environment apart, such as {cluster}.
-	Files string `yaml:"files"`
+	Files string `yaml:"files" json:"files,omitempty"`
 	// Key is the path of the version in the YAML: image.tag, images[0].newTag. The
 	// first document of the file that has it counts.
-	Key string `yaml:"key"`
+	Key string `yaml:"key" json:"key,omitempty"`
 	// Environment and Service stand in when Files does not name them.
-	Environment string `yaml:"environment,omitempty"`
-	Service     string `yaml:"service,omitempty"`
+	Environment string `yaml:"environment" json:"environment,omitempty"`
+	Service     string `yaml:"service" json:"service,omitempty"`
 	// ServiceRepo is the repository of the service's code, with the same braces:
 	// 'github.com/acme/{service}'. Empty leaves it to the catalogue.
-	ServiceRepo string `yaml:"service_repo,omitempty"`
+	ServiceRepo string `yaml:"service_repo" json:"service_repo,omitempty"`
 	// Token is the password for https.
-	Token secret.String `yaml:"token,omitempty"`
+	Token secret.String `yaml:"token" json:"token,omitempty"`
 }
 
 // Entry is the source's line in the registry.
@@ -71,7 +71,7 @@ var branchName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._/+@#-]{0,199}$`)
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("sources.gitops.%s %s", key, fmt.Sprintf(format, args...)))
+		errs = append(errs, fmt.Errorf("%s %s", key, fmt.Sprintf(format, args...)))
 	}
 	if c.Interval < time.Second {
 		bad("interval", "is %s: give at least 1s, such as 60s", c.Interval)

@@ -57,11 +57,11 @@ func New(cfg Config, deps collectors.Deps) (*Source, error) {
 	for i, c := range cfg.Rules {
 		url, err := mirror.Canonical(c.URL)
 		if err != nil {
-			return nil, fmt.Errorf("sources.gitops.rules[%d].url %w", i, err)
+			return nil, fmt.Errorf("rules[%d].url %w", i, err)
 		}
 		compiled, err := compile(c)
 		if err != nil {
-			return nil, fmt.Errorf("sources.gitops.rules[%d]: %w", i, err)
+			return nil, fmt.Errorf("rules[%d]: %w", i, err)
 		}
 		r := &repository{id: schema.RepoID(url), branch: c.Branch}
 		if have := byKey[r.key()]; have != nil {
@@ -74,7 +74,7 @@ func New(cfg Config, deps collectors.Deps) (*Source, error) {
 			Dir: filepath.Join(deps.StateDir, schema.EventID(r.key())+".git"), URL: c.URL, Branches: []string{c.Branch}, Token: c.Token,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("sources.gitops.rules[%d]: %w", i, err)
+			return nil, fmt.Errorf("rules[%d]: %w", i, err)
 		}
 		s.repos = append(s.repos, r)
 	}

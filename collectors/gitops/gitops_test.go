@@ -344,7 +344,7 @@ func TestConfigNamesKeyAndFix(t *testing.T) {
 		rule Rule
 		want string
 	}{
-		"url":         {Rule{Files: "{environment}/{service}.yaml", Key: "a"}, "sources.gitops.rules[0].url is empty"},
+		"url":         {Rule{Files: "{environment}/{service}.yaml", Key: "a"}, "rules[0].url is empty"},
 		"files":       {Rule{URL: "/r", Key: "a"}, `rules[0].files is empty: write for example`},
 		"escape":      {Rule{URL: "/r", Files: "../{service}.yaml", Key: "a"}, "must begin at the root"},
 		"twice":       {Rule{URL: "/r", Files: "{a}/{a}.yaml", Key: "a"}, "names {a} twice"},
