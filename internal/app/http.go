@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/headway-metrics/headway/collectors"
+)
+
+// drain is how long running requests may take to finish at a stop.
+const drain = 10 * time.Second
+
+func (a *App) listen(ctx context.Context) (net.Listener, error) {
+	addr := a.opts.Config.HTTP.Listen
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, portHint(fmt.Errorf("listening on %s: %w", addr, err), "http.listen")
+	}
+	a.addr = ln.Addr().String()
+	a.onStop("listener", func(context.Context) error {
+		if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return ln, nil
+}
+
+// portHint says which key to change when a port is taken.
+func portHint(err error, key string) error {
+	if errors.Is(err, syscall.EADDRINUSE) || strings.Contains(err.Error(), "address already in use") {
+		return fmt.Errorf("%w; stop whatever uses the port, or set %s in headway.yaml to a free one", err, key)
+	}
+	return err
+}
+
+func (a *App) serve(run context.Context, ln net.Listener, h http.Handler) {
+	a.work(run, "http server", func(ctx context.Context) error { return collectors.Serve(ctx, ln, h, drain) })
+}
+
+func (a *App) handler(run context.Context) (http.Handler, error) {
+	r := chi.NewRouter()
+	r.Get("/healthz", a.health.Live)
+	r.Get("/readyz", a.health.Ready)
+	r.Handle("/metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{Registry: a.registry}))
+	if a.opts.Roles.Collect {
+		server, err := collectors.NewServer(collectors.ServerOptions{
+			Sources: a.sources.list, Publisher: a.publisher, Registerer: a.registry,
+			Logger: a.log.With(slog.String("part", "webhooks")),
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range server.Paths() {
+			if strings.HasSuffix(p, "/") {
+				p += "*"
+			}
+			r.Handle(p, server)
+		}
+	}
+	if a.opts.Roles.Portal {
+		if err := a.mountPortal(run, r); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,57 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/headway-metrics/headway/internal/kafka"
+	"github.com/headway-metrics/headway/pipeline"
+	"github.com/headway-metrics/headway/pipeline/derive"
+	"github.com/headway-metrics/headway/schema"
+)
+
+// Consumer groups of the pipeline.
+const (
+	groupLoad   = "headway.load"
+	groupDerive = "headway.derive"
+)
+
+// startPipeline runs loading and deriving until run ends.
+func (a *App) startPipeline(run context.Context) error {
+	metrics, err := pipeline.NewMetrics(a.registry)
+	if err != nil {
+		return err
+	}
+	out := outbox{a.publisher}
+	loader, err := pipeline.NewLoader(pipeline.Options{
+		Normalizers: a.sources.normalizers, Sink: a.write, Outbox: out, Metrics: metrics,
+		Logger: a.log.With(slog.String("part", "load")),
+	})
+	if err != nil {
+		return err
+	}
+	deriver, err := derive.New(derive.Config{
+		Store: a.write, Outbox: out, Options: a.opts.Config.Derive, Log: a.log.With(slog.String("part", "derive")),
+	})
+	if err != nil {
+		return err
+	}
+	cfg := a.opts.Config.Pipeline
+	load := kafka.ConsumerConfig{Group: groupLoad, Topics: a.sources.rawTopics(), MaxBatch: cfg.MaxBatch, FlushEvery: cfg.FlushEvery}
+	a.work(run, "loading", func(ctx context.Context) error {
+		return a.client.Consume(ctx, load, func(ctx context.Context, batch []kafka.Message) error {
+			return loader.Handle(ctx, events(batch))
+		})
+	})
+	derived := kafka.ConsumerConfig{Group: groupDerive, Topics: []string{schema.TopicDirty}, FlushEvery: cfg.DeriveEvery}
+	a.work(run, "deriving", func(ctx context.Context) error {
+		return a.client.Consume(ctx, derived, func(ctx context.Context, batch []kafka.Message) error {
+			keys := make([]schema.DirtyKey, 0, len(batch))
+			for _, m := range batch {
+				keys = append(keys, schema.DirtyKey(m.Value))
+			}
+			return deriver.Handle(ctx, keys)
+		})
+	})
+	return nil
+}
