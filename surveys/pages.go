@@ -64,7 +64,7 @@ type message struct {
 
 var (
 	thanks = message{"Thank you", []string{
-		"Your answers are saved. They wait until enough others have answered and are then stored without your name and without the time.",
+		"Your answers are saved. They wait until enough others have answered, or the survey ends, and then count without your name and without the time.",
 		"You can close this page. If you opened it on a shared computer, close the browser too, so that nobody goes back to the form.",
 	}}
 	answered = message{"You have already answered", []string{

@@ -22,7 +22,8 @@ type Publisher interface {
 	Publish(ctx context.Context, events ...schema.Event) error
 }
 
-// Options are what a portal needs of its surroundings.
+// Options are what a portal needs of its surroundings. The lookups must not put
+// a person into their errors: those are logged.
 type Options struct {
 	Config Config
 	// PublicURL is where people reach Headway, "https://headway.example.com";

@@ -20,7 +20,12 @@ import (
 	"github.com/headway-metrics/headway/schema"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDir); dir != "" {
+		answerForEver(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var midNovember = time.Date(2026, 11, 18, 10, 30, 0, 0, time.UTC)
 

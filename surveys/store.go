@@ -34,8 +34,8 @@ type spent struct {
 	Marks  []string  `json:"marks"`
 }
 
-// store keeps the state in a directory. Several processes may share the
-// directory: each change locks, reads, writes aside, syncs and renames.
+// store keeps the state in a directory of its own. Several processes may share
+// it: each change locks, reads, writes aside, syncs and renames.
 type store struct{ dir string }
 
 func openStore(dir string) (store, error) {
@@ -45,8 +45,26 @@ func openStore(dir string) (store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return store{}, fmt.Errorf("making the survey state directory: %w", err)
 	}
-	return store{dir: dir}, nil
+	s := store{dir: dir}
+	return s, s.locked(s.sweep)
 }
+
+// sweep removes what a crash in the middle of writing left: it may hold answers.
+func (s store) sweep() error {
+	left, err := filepath.Glob(filepath.Join(s.dir, unfinished))
+	if err != nil {
+		return fmt.Errorf("looking for unfinished survey files: %w", err)
+	}
+	for _, f := range left {
+		if err := os.Remove(f); err != nil {
+			return fmt.Errorf("removing an unfinished survey file: %w", err)
+		}
+	}
+	return nil
+}
+
+// unfinished is the pattern of files that are not in place yet.
+const unfinished = ".new-*"
 
 func (s store) stateFile() string { return filepath.Join(s.dir, "state.json") }
 
@@ -70,6 +88,28 @@ func (s store) read() (state, error) {
 // change applies f to the state. When f or the writing fails nothing changes;
 // when it returns nil the new state is on the disk.
 func (s store) change(f func(*state) error) error {
+	return s.locked(func() error {
+		st, err := s.read()
+		if err != nil {
+			return err
+		}
+		if err := f(&st); err != nil {
+			return err
+		}
+		slices.SortFunc(st.Held, func(a, b held) int { return cmp.Compare(a.EventID, b.EventID) })
+		for _, w := range st.Spent {
+			slices.Sort(w.Marks)
+		}
+		b, err := json.Marshal(st)
+		if err != nil {
+			return fmt.Errorf("encoding the survey state: %w", err)
+		}
+		return replaceFile(s.stateFile(), b)
+	})
+}
+
+// locked runs f while no other process writes to the directory.
+func (s store) locked(f func() error) error {
 	lock, err := os.OpenFile(filepath.Join(s.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the survey lock: %w", err)
@@ -78,29 +118,14 @@ func (s store) change(f func(*state) error) error {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("locking the survey state: %w", err)
 	}
-	st, err := s.read()
-	if err != nil {
-		return err
-	}
-	if err := f(&st); err != nil {
-		return err
-	}
-	slices.SortFunc(st.Held, func(a, b held) int { return cmp.Compare(a.EventID, b.EventID) })
-	for _, w := range st.Spent {
-		slices.Sort(w.Marks)
-	}
-	b, err := json.Marshal(st)
-	if err != nil {
-		return fmt.Errorf("encoding the survey state: %w", err)
-	}
-	return replaceFile(s.stateFile(), b)
+	return f()
 }
 
 // replaceFile makes the file hold b, or leaves it as it was, whatever happens
 // in between.
 func replaceFile(path string, b []byte) error {
 	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, ".new-*") // Mode 0600.
+	tmp, err := os.CreateTemp(dir, unfinished) // Mode 0600.
 	if err != nil {
 		return fmt.Errorf("writing the survey state: %w", err)
 	}
@@ -125,38 +150,23 @@ func replaceFile(path string, b []byte) error {
 // secret returns the key kept in the directory, and makes it the first time.
 func (s store) secret() (string, error) {
 	path := filepath.Join(s.dir, "secret")
-	for {
+	var out string
+	err := s.locked(func() error {
 		b, err := os.ReadFile(path) //nolint:gosec // The state directory itself.
-		if err == nil && len(bytes.TrimSpace(b)) >= minSecret {
-			return string(bytes.TrimSpace(b)), nil
+		if errors.Is(err, fs.ErrNotExist) {
+			b = []byte(randomID() + randomID())
+			err = replaceFile(path, b)
 		}
-		if err == nil {
-			return "", fmt.Errorf("%s is too short for a survey secret; remove it to have a new one made", path)
+		if err != nil {
+			return fmt.Errorf("keeping the survey secret: %w", err)
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("reading the survey secret: %w", err)
+		out = string(bytes.TrimSpace(b))
+		if len(out) < minSecret {
+			return fmt.Errorf("%s is too short for a survey secret; remove it to have a new one made", path)
 		}
-		if err := s.makeSecret(path); err != nil {
-			return "", err
-		}
-	}
-}
-
-// makeSecret links a complete file into place, so that of two processes that
-// start together one wins and both read the same secret.
-func (s store) makeSecret(path string) error {
-	tmp := path + "-" + randomID()
-	if err := replaceFile(tmp, []byte(randomID()+randomID())); err != nil {
-		return err
-	}
-	err := os.Link(tmp, path)
-	if errors.Is(err, fs.ErrExist) {
-		err = nil
-	}
-	if err := errors.Join(err, os.Remove(tmp)); err != nil {
-		return fmt.Errorf("making the survey secret: %w", err)
-	}
-	return nil
+		return nil
+	})
+	return out, err
 }
 
 // randomID is 128 random bits in hexadecimal.
