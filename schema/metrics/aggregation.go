@@ -73,11 +73,6 @@ func (m Metric) aggregate(w window) aggregate {
 	if m.lateDays > 0 {
 		a.provisional = fmt.Sprintf("bucket_to > subtractDays(%s, %d)", w.present(), m.lateDays)
 	}
-	if m.atLeast > 0 {
-		for _, x := range []*string{&a.value, &a.numerator, &a.low, &a.high} {
-			*x = fmt.Sprintf("if(%s >= %d, %s, NULL)", a.n, m.atLeast, *x)
-		}
-	}
 	return a
 }
 

@@ -2,15 +2,15 @@ package metrics
 
 import "fmt"
 
-// changeRows are deployed changes, with one of their durations as the value.
+// changeRows are deployed changes, with one of their durations as the value;
+// missing is the SQL of why a change without that duration has none.
 func changeRows(column, missing string) string {
 	return fmt.Sprintf(`
 SELECT c.deployed_at AS at, if(c.team_id = '', '(none)', c.team_id) AS team, c.service_id AS service,
-  c.repo AS repo, c.kind AS kind,
-  if(c.excluded = '', c.%[1]s, NULL) AS value, 0 AS numerator, 0 AS denominator, 0 AS censored,
+  c.repo AS repo, c.kind AS kind, c.%[1]s AS value, 0 AS numerator, 0 AS denominator, 0 AS censored,
   c.change_id AS subject, c.title AS title, c.url AS url, c.rule AS rule,
   concat('release ', c.release_id, if(c.evidence = '', '', ': '), c.evidence) AS evidence,
-  multiIf(c.excluded != '', c.excluded, c.%[1]s IS NULL, '%[2]s', '') AS excluded
+  if(c.%[1]s IS NULL, %[2]s, '') AS excluded
 FROM changes_deployed AS c FINAL`, column, missing)
 }
 
@@ -36,6 +36,6 @@ func leadTime() Metric {
 			"Stages do not add up to the lead time: each is a median of its own, over the changes that have the stage.",
 		},
 		Unit: UnitSeconds, Direction: Down, Dimensions: changeDimensions(), Aggregation: Median, Links: doraLinks(),
-		rows: changeRows("lead_seconds", "first commit unknown"),
+		rows: changeRows("lead_seconds", "if(c.excluded = '', 'unknown_start', c.excluded)"),
 	}
 }

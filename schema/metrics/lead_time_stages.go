@@ -13,32 +13,37 @@ func stage(id, title, question, definition, column, missing string) Metric {
 	}
 }
 
+const (
+	noReview = "if(c.first_review_at IS NULL, 'no review by another', 'negative')"
+	noMerge  = "if(c.merged_at IS NULL, 'merge time unknown', 'negative')"
+)
+
 func leadTimeCoding() Metric {
 	return stage("lead_time_coding", "Coding time", "How long is a change worked on before others see it?",
 		"From the first commit's author time until the request was opened; median over deployed changes.",
-		"coding_seconds", "no coding stage")
+		"coding_seconds", "multiIf(c.opened_at IS NULL, 'no request', c.first_commit_at IS NULL, 'unknown_start', 'negative')")
 }
 
 func leadTimePickup() Metric {
 	return stage("lead_time_pickup", "Pickup time", "How long does a change wait for its first review?",
 		"From the opening of the request until the first review by somebody other than its author; bots do not review. Median over deployed changes.",
-		"pickup_seconds", "no review by another")
+		"pickup_seconds", noReview)
 }
 
 func leadTimeReview() Metric {
 	return stage("lead_time_review", "Review time", "How long does review take once it has begun?",
 		"From the first review by another until the merge; median over deployed changes.",
-		"review_seconds", "no review by another")
+		"review_seconds", noReview)
 }
 
 func leadTimeDeploy() Metric {
 	return stage("lead_time_deploy", "Deploy time", "How long does a merged change wait for production?",
 		"From the merge until the release that contains the change finished; median over deployed changes.",
-		"deploy_seconds", "no merge")
+		"deploy_seconds", noMerge)
 }
 
 func mergeToProduction() Metric {
 	return stage("merge_to_production", "Merge to production", "How long does it take from merge to production?",
 		"From the merge, or the commit on the deployed branch, until the first successful production release that contains the change finished; median over deployed changes.",
-		"merge_to_production_seconds", "merge time unknown")
+		"merge_to_production_seconds", noMerge)
 }

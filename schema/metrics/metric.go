@@ -120,11 +120,6 @@ type Metric struct {
 	distinct string
 	// lateDays is for how many days after a bucket its value is provisional.
 	lateDays int
-	// atLeast is the smallest n that has a value, 0 for every n.
-	atLeast int
-	// listed is the SQL of the rows to print where the contributing rows may not
-	// be printed one by one; "" prints the contributing rows.
-	listed string
 }
 
 // rowColumns are the columns that all rows have besides at and their dimensions.
@@ -145,6 +140,20 @@ func Catalogue() []Metric {
 		failedDeploymentRecoveryTime(),
 		deploymentReworkRate(),
 		incidentRestoreTime(),
+		teamsUsingCapabilities(),
+		capabilityRetention(),
+		newCapabilityAdoption(),
+		selfServiceRatio(),
+		requestWait(),
+		timeToProduction(),
+		workloadsOnPlatform(),
+		workloadsUnknown(),
+		supportTicketVolume(),
+		supportFirstResponseTime(),
+		supportResolutionTime(),
+		platformNPS(),
+		developerSatisfaction(),
+		surveyResponseRate(),
 	}
 }
 

@@ -44,14 +44,7 @@ ORDER BY %[8]s`, columns(dims), agg.points(), agg.cellNames(), agg.cellExprs(), 
 func (m Metric) RowsSQL(s Slice) string {
 	w := s.window()
 	return fmt.Sprintf("SELECT at, %s%s\nFROM (\n%s\n)\nORDER BY at DESC, subject, %sexcluded",
-		columns(m.Dimensions), rowColumns, m.selected(s, w, m.split(s), m.rowsToList(), w.from), columns(m.Dimensions))
-}
-
-func (m Metric) rowsToList() string {
-	if m.listed != "" {
-		return m.listed
-	}
-	return m.rows
+		columns(m.Dimensions), rowColumns, m.selected(s, w, m.split(s), m.rows, w.from), columns(m.Dimensions))
 }
 
 // counted is the query of the rows that points aggregate.
