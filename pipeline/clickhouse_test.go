@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/headway-metrics/headway/internal/clickhouse"
 	"github.com/headway-metrics/headway/internal/clickhouse/clickhousetest"
 	"github.com/headway-metrics/headway/pipeline"
 	"github.com/headway-metrics/headway/pipeline/pipelinetest"
@@ -40,24 +39,12 @@ func (p *published) take() []schema.Event {
 	return out
 }
 
-// constrained tells the loader which of ClickHouse's refusals are for good.
-type constrained struct{ *clickhouse.Conn }
-
-func (c constrained) Insert(ctx context.Context, facts []schema.Fact) error {
-	const violatedConstraint = 469
-	err := c.Conn.Insert(ctx, facts)
-	if clickhouse.ErrorCode(err) == violatedConstraint {
-		return &pipeline.PermanentError{Err: err}
-	}
-	return err
-}
-
 // dump is a table as every query sees it, row by row.
-func dump(t testing.TB, db *clickhousetest.Database, table string) []string {
-	t.Helper()
-	_, rows, err := db.Reader.Query(t.Context(), "SELECT toJSONString(tuple(*)) AS row FROM "+table+" FINAL ORDER BY row", nil)
+func dump(tb testing.TB, db *clickhousetest.Database, table string) []string {
+	tb.Helper()
+	_, rows, err := db.Reader.Query(tb.Context(), "SELECT toJSONString(tuple(*)) AS row FROM "+table+" FINAL ORDER BY row", nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	out := make([]string, len(rows))
 	for i, r := range rows {
@@ -66,11 +53,11 @@ func dump(t testing.TB, db *clickhousetest.Database, table string) []string {
 	return out
 }
 
-func query(t testing.TB, db *clickhousetest.Database, sql string) string {
-	t.Helper()
-	_, rows, err := db.Reader.Query(t.Context(), sql, nil)
+func query(tb testing.TB, db *clickhousetest.Database, sql string) string {
+	tb.Helper()
+	_, rows, err := db.Reader.Query(tb.Context(), sql, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return fmt.Sprint(rows)
 }
@@ -81,7 +68,7 @@ func TestARowThatClickHouseRefusesKillsItsEventOnly(t *testing.T) {
 	if err := db.Exec(t.Context(), "ALTER TABLE deployments ADD CONSTRAINT sane CHECK branch != '"+refusedNote+"'", nil); err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t, func(o *pipeline.Options) { o.Sink = constrained{db.Conn} })
+	r := newRig(t, func(o *pipeline.Options) { o.Sink = db.Conn })
 	var batch []schema.Event
 	for i := range 50 {
 		f := scriptFact{ID: fmt.Sprintf("d%02d", i), Note: "fine"}
@@ -220,8 +207,8 @@ func history(partitions ...[]schema.Event) *pipelinetest.History {
 	return h
 }
 
-func replayer(t testing.TB, db *clickhousetest.Database, h pipeline.History, n pipeline.Normalizer, outbox pipeline.Outbox) *pipeline.Replayer {
-	t.Helper()
+func replayer(tb testing.TB, db *clickhousetest.Database, h pipeline.History, n pipeline.Normalizer, outbox pipeline.Outbox) *pipeline.Replayer {
+	tb.Helper()
 	clock := epoch.Add(24 * time.Hour)
 	rp, err := pipeline.NewReplayer(pipeline.ReplayerOptions{
 		Loader:  pipeline.Options{Normalizers: map[string]pipeline.Normalizer{"alpha": n}, Sink: db.Conn, Outbox: outbox, Logger: quiet()},
@@ -229,7 +216,7 @@ func replayer(t testing.TB, db *clickhousetest.Database, h pipeline.History, n p
 		Now: func() time.Time { return clock },
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return rp
 }

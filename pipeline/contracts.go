@@ -35,7 +35,8 @@ type Outbox interface {
 }
 
 // DeadEvent is an event on its way to the dead-letter topic: as it came, with
-// the reason beside.
+// the reason beside. What every event must have and this one lacks is filled in,
+// so that it passes Event.Validate.
 type DeadEvent struct {
 	Event  schema.Event
 	Reason Reason

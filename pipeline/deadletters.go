@@ -119,11 +119,14 @@ type Retried struct {
 
 // Retry publishes the letters that pass the filter to the raw topics of their
 // sources, with the ids they had: what was stored of them is replaced, not
-// counted again. Those that are understood already are left alone. It returns
-// once they are durable; the pipeline then reads them as it reads any event, and
-// Settle tells which of them it understood.
+// counted again. Those that are understood already are settled and left alone. It
+// returns once they are durable; the pipeline then reads them as it reads any
+// event, and List shows which are still dead.
 func (d *Deadletters) Retry(ctx context.Context, f LetterFilter) (Retried, error) {
 	f.Understood = false
+	if _, err := d.Settle(ctx, f.Source); err != nil {
+		return Retried{}, err
+	}
 	list, err := d.List(ctx, f)
 	if err != nil {
 		return Retried{}, err

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"strings"
 
 	"github.com/headway-metrics/headway/schema"
 )
@@ -15,9 +14,6 @@ const (
 	rankDead       = 0
 	rankUnderstood = 1
 )
-
-// maxDetail bounds Detail, in bytes; parsers quote what they could not read.
-const maxDetail = 2000
 
 // storeLedger stores a receipt for every event and a dead letter for every dead
 // one. There is no clock in them, so an event that is delivered again has the
@@ -95,7 +91,7 @@ func (l *Loader) deadLetter(r *result) *schema.DeadLetter {
 		Subject:    r.event.Subject,
 		Key:        r.event.Key,
 		Reason:     string(r.reason),
-		Detail:     shorten(r.detail),
+		Detail:     r.detail,
 		ReceivedAt: r.event.Time,
 		// Live events are handled as they come; a clock would make a redelivered
 		// event another row.
@@ -108,11 +104,4 @@ func (l *Loader) deadLetter(r *result) *schema.DeadLetter {
 	}
 	d.Source, d.Version = r.event.Source, schema.NewVersion(r.event.Time, rankDead)
 	return d
-}
-
-func shorten(s string) string {
-	if len(s) <= maxDetail {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxDetail], "") + "…"
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,8 +23,10 @@ func TestHandleAccountsForEveryKindOfEvent(t *testing.T) {
 	t.Parallel()
 	good := scriptFact{ID: "d1", Second: 1}
 	for _, tc := range []struct {
-		name    string
-		event   schema.Event
+		name  string
+		event schema.Event
+		// sent is the event on the dead-letter topic when it is not as it came.
+		sent    *schema.Event
 		outcome string
 		reason  string
 		// detail is part of the dead letter's detail.
@@ -43,8 +46,8 @@ func TestHandleAccountsForEveryKindOfEvent(t *testing.T) {
 		{name: "fact without id", event: event("e", script{Bad: "no_id"}), outcome: schema.OutcomeDead, reason: "invalid_fact", detail: "has no id"},
 		{name: "unsealable fact", event: event("e", script{Facts: []scriptFact{good}, Bad: "unsealable"}), outcome: schema.OutcomeDead, reason: "invalid_fact", detail: "hashing"},
 		{name: "refused fact", event: event("e", script{Facts: []scriptFact{good, {ID: "d2", Note: refusedNote}}}), outcome: schema.OutcomeDead, reason: "rejected_by_store", detail: "deployments d2", facts: 1},
-		{name: "no type", event: schema.Event{ID: "e", Source: "alpha", Time: epoch}, outcome: schema.OutcomeDead, reason: "invalid_event", detail: "no type"},
-		{name: "no time", event: schema.Event{ID: "e", Source: "alpha", Type: "t"}, outcome: schema.OutcomeDead, reason: "invalid_event", detail: "no time"},
+		{name: "no type", event: schema.Event{ID: "e", Source: "alpha", Time: epoch}, sent: &schema.Event{ID: "e", Source: "alpha", Type: "unknown", Time: epoch}, outcome: schema.OutcomeDead, reason: "invalid_event", detail: "no type"},
+		{name: "no time", event: schema.Event{ID: "e", Source: "alpha", Type: "t"}, sent: &schema.Event{ID: "e", Source: "alpha", Type: "t", Time: schema.MinTime}, outcome: schema.OutcomeDead, reason: "invalid_event", detail: "no time"},
 		{
 			name:  "undecodable message",
 			event: pipeline.Undecodable(pipeline.RawMessage{Topic: schema.RawTopic("alpha"), Partition: 3, Offset: 42, Time: epoch, Value: []byte{0xff}}, errors.New("no ce_id")), outcome: schema.OutcomeDead,
@@ -81,7 +84,11 @@ func TestHandleAccountsForEveryKindOfEvent(t *testing.T) {
 			if len(letters) != 1 || len(sent) != 1 {
 				t.Fatalf("%d dead letters stored and %d published, want one of each", len(letters), len(sent))
 			}
-			if d := cmp.Diff(tc.event, sent[0].Event); d != "" {
+			want := tc.event
+			if tc.sent != nil {
+				want = *tc.sent
+			}
+			if d := cmp.Diff(want, sent[0].Event); d != "" {
 				t.Errorf("published event differs from what came (-want +got):\n%s", d)
 			}
 			l := letters[0]
@@ -106,6 +113,11 @@ func TestHandleGivesAnIDToEventsWithout(t *testing.T) {
 	}
 	if got := receipts(t, r.store); len(got) != 3 {
 		t.Errorf("got %d receipts, want 3 different ones: %v", len(got), got)
+	}
+	for _, l := range r.outbox.Dead() {
+		if err := l.Event.Validate(); err != nil {
+			t.Errorf("a dead letter cannot be published: %v", err)
+		}
 	}
 }
 
@@ -295,7 +307,7 @@ func TestHandleLogsOneStackPerSourceAndFlush(t *testing.T) {
 	r := newRig(t, func(o *pipeline.Options) { o.Logger = slog.New(slog.NewJSONHandler(&log, nil)) })
 	var batch []schema.Event
 	for i := range 100 {
-		batch = append(batch, event(fmt.Sprint(i), script{Panic: "boom"}))
+		batch = append(batch, event(strconv.Itoa(i), script{Panic: "boom"}))
 	}
 	if err := r.Handle(t.Context(), batch); err != nil {
 		t.Fatal(err)

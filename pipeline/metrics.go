@@ -82,7 +82,7 @@ func (m *Metrics) flushed(results []*result, took time.Duration, replay bool) {
 		source := r.event.Source
 		if r.reason == ReasonUnknownSource || r.reason == ReasonInvalidEvent {
 			// Such a name comes from outside and may be anything.
-			source = "unknown"
+			source = unknown
 		}
 		switch {
 		case r.dead():

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -24,10 +25,23 @@ type result struct {
 	stack  []byte
 }
 
+// unknown stands for a name that is missing or comes from outside.
+const unknown = "unknown"
+
 func (r *result) dead() bool { return r.reason != "" }
 
 func (r *result) kill(reason Reason, detail string) {
-	r.reason, r.detail, r.ignored = reason, detail, ""
+	r.reason, r.detail, r.ignored = reason, shorten(detail), ""
+}
+
+// maxDetail bounds a detail, in bytes; parsers quote what they could not read.
+const maxDetail = 2000
+
+func shorten(s string) string {
+	if len(s) <= maxDetail {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxDetail], "") + "…"
 }
 
 // factKey is a fact's place in its table.
@@ -142,14 +156,20 @@ func (l *Loader) seal(r *result, facts []schema.Fact) {
 	r.facts = sealed
 }
 
-// identified gives an event that lacks an id or a source one made from what it
-// has, so that it too can be accounted for.
+// identified fills in what an event must have and lacks, its id made from what
+// it has, so that it too can be accounted for and published as a dead letter.
 func identified(ev schema.Event) schema.Event {
 	if ev.ID == "" {
 		ev.ID = schema.EventID(ev.Source, ev.Type, ev.Subject, ev.Key, string(ev.Data))
 	}
 	if ev.Source == "" {
-		ev.Source = "unknown"
+		ev.Source = unknown
+	}
+	if ev.Type == "" {
+		ev.Type = unknown
+	}
+	if ev.Time.IsZero() {
+		ev.Time = schema.MinTime
 	}
 	return ev
 }

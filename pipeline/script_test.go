@@ -125,8 +125,8 @@ type rig struct {
 	outbox *pipelinetest.Outbox
 }
 
-func newRig(t testing.TB, change ...func(*pipeline.Options)) *rig {
-	t.Helper()
+func newRig(tb testing.TB, change ...func(*pipeline.Options)) *rig {
+	tb.Helper()
 	f := &pipelinetest.Faults{}
 	r := &rig{faults: f, store: &pipelinetest.Store{Faults: f, Refuse: refuse}, outbox: &pipelinetest.Outbox{Faults: f}}
 	o := pipeline.Options{
@@ -140,17 +140,17 @@ func newRig(t testing.TB, change ...func(*pipeline.Options)) *rig {
 	}
 	l, err := pipeline.NewLoader(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r.Loader = l
 	return r
 }
 
-func receipts(t testing.TB, s *pipelinetest.Store) map[string]schema.Receipt {
-	t.Helper()
+func receipts(tb testing.TB, s *pipelinetest.Store) map[string]schema.Receipt {
+	tb.Helper()
 	rows, err := pipelinetest.Read[schema.Receipt](s, "receipts")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	out := map[string]schema.Receipt{}
 	for _, r := range rows {

@@ -31,7 +31,7 @@ type RawMessage struct {
 func Undecodable(m RawMessage, cause error) schema.Event {
 	source := strings.TrimPrefix(m.Topic, schema.RawTopic(""))
 	if source == "" {
-		source = "unknown"
+		source = unknown
 	}
 	at := m.Time
 	if at.IsZero() {

@@ -82,7 +82,7 @@ func (c *Conn) insert(ctx context.Context, table string, rows []any) (err error)
 		}
 	}
 	if err := batch.Send(); err != nil {
-		return fmt.Errorf("inserting %d rows into %s: %w", len(rows), table, err)
+		return fmt.Errorf("inserting %d rows into %s: %w", len(rows), table, refusal(err))
 	}
 	return nil
 }
