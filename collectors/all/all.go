@@ -7,6 +7,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/generic/events"
 	"github.com/headway-metrics/headway/collectors/git"
 	"github.com/headway-metrics/headway/collectors/gitops"
+	"github.com/headway-metrics/headway/collectors/pagerduty"
 )
 
 // Entries are the sources in the order of their names.
@@ -16,5 +17,6 @@ func Entries() []collectors.Entry {
 		events.Entry(),
 		git.Entry(),
 		gitops.Entry(),
+		pagerduty.Entry(),
 	}
 }
