@@ -116,13 +116,27 @@ func (x *expander) pair(m *ast.MappingValueNode) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(x.dir, name)
 	}
-	b, err := os.ReadFile(name) //nolint:gosec // The configuration names the file.
+	b, err := readSecret(name)
 	if err != nil {
 		x.problems = append(x.problems, at(x.path, val.Token, "%s: cannot read the secret file: %v; create it or correct the path", key.Value, err))
 		return
 	}
 	key.Value = match[1]
 	val.Value = strings.TrimSpace(string(b))
+}
+
+// maxSecret bounds what is read as a secret, in bytes; a private key fits.
+const maxSecret = 64 << 10
+
+func readSecret(name string) ([]byte, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() || st.Size() > maxSecret {
+		return nil, fmt.Errorf("%s is not a file of at most %d bytes", name, maxSecret)
+	}
+	return os.ReadFile(name) //nolint:gosec // The configuration names the file.
 }
 
 func (x *expander) refuseLiteral(key string, v ast.Node) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -75,12 +76,8 @@ func (c *Config) Validate() error {
 			bad(p.key, "%d is not a port; use 0 to 65535", p.port)
 		}
 	}
-	if err := c.Derive.Validate(); err != nil {
-		bad("derive", "%v", err)
-	}
-	if err := c.Surveys.Validate(); err != nil {
-		bad("surveys", "%v", err)
-	}
+	errs = append(errs, c.placed("derive.", c.Derive.Validate())...)
+	errs = append(errs, c.placed("", c.Surveys.Validate())...)
 	for _, p := range c.Catalog.Problems() {
 		bad("catalog."+p.Path, "%s", p.Message)
 	}
@@ -106,6 +103,23 @@ func (c *Config) problem(key, format string, args ...any) error {
 		return fmt.Errorf("%s: %s", c.path, msg)
 	}
 	return errors.New(msg)
+}
+
+// placed puts places before the problems that another package found. Each is
+// written "key: what is wrong", the key below prefix.
+func (c *Config) placed(prefix string, err error) []error {
+	var list []error
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // Only a joined error has parts.
+		list = joined.Unwrap()
+	} else if err != nil {
+		list = []error{err}
+	}
+	out := make([]error, 0, len(list))
+	for _, e := range list {
+		key, what, _ := strings.Cut(e.Error(), ": ")
+		out = append(out, c.problem(prefix+key, "%s", what))
+	}
+	return out
 }
 
 func parent(key string) string {

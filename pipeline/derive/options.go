@@ -78,13 +78,15 @@ func NewPattern(text string) (Pattern, error) {
 	return Pattern{text: text, re: re}, nil
 }
 
-// UnmarshalText compiles what a configuration file says.
+// UnmarshalText takes what a configuration file says. A text that is no pattern
+// is found by Options.Validate, which can say where it stands.
 func (p *Pattern) UnmarshalText(b []byte) error {
 	n, err := NewPattern(string(b))
-	if err == nil {
-		*p = n
+	if err != nil {
+		n = Pattern{text: string(b)}
 	}
-	return err
+	*p = n
+	return nil
 }
 
 // MarshalText is the pattern as it was written.
@@ -120,8 +122,10 @@ func (o Options) Validate() error {
 	}
 	tiers := []string{schema.TierProduction, schema.TierStaging, schema.TierTesting, schema.TierDevelopment, schema.TierOther}
 	for i, r := range o.Tiers {
-		if r.Environment.re == nil {
+		if r.Environment.text == "" {
 			bad("tiers[%d].environment: is missing; give a pattern of environment names", i)
+		} else if _, err := NewPattern(r.Environment.text); err != nil {
+			bad("tiers[%d].environment: %w; use RE2 syntax, and a backslash before a character that is meant as it stands", i, err)
 		}
 		if !slices.Contains(tiers, r.Tier) {
 			bad("tiers[%d].tier: %q is unknown; use one of %s", i, r.Tier, strings.Join(tiers, ", "))
