@@ -9,7 +9,7 @@ import (
 
 // describe is a panel's description: the question, the definition and its
 // version, how to read it, and what n is, in Markdown.
-func describe(m metrics.Metric, notes ...string) string {
+func describe(m figure, notes ...string) string {
 	parts := []string{
 		m.Question,
 		fmt.Sprintf("**Definition** (`%s`, version %d). %s", m.ID, m.Version, m.Definition),
@@ -26,7 +26,7 @@ func describe(m metrics.Metric, notes ...string) string {
 	return strings.Join(parts, "\n\n")
 }
 
-func intervalNote(m metrics.Metric) string {
+func intervalNote(m figure) string {
 	switch m.Aggregation {
 	case metrics.Ratio:
 		return "The shaded band is the 95 % interval (Wilson): the fewer rows, the wider."
@@ -39,6 +39,6 @@ func intervalNote(m metrics.Metric) string {
 }
 
 // explainNote says how to see the rows behind a number.
-func explainNote(m metrics.Metric) string {
+func explainNote(m figure) string {
 	return fmt.Sprintf("`headway explain %s` lists the rows, rules and evidence.", m.ID)
 }

@@ -4,7 +4,8 @@ import "github.com/headway-metrics/headway/schema/metrics"
 
 // overview answers a leader's first question in one page.
 func overview() (*board, error) {
-	m, err := need("lead_time", "deployment_frequency", "change_failure_rate", "failed_deployment_recovery_time", "deployment_rework_rate")
+	m, err := need(teamAndService, "lead_time", "deployment_frequency", "change_failure_rate", "failed_deployment_recovery_time", "deployment_rework_rate",
+		"teams_using_capabilities", "self_service_ratio", "workloads_on_platform", "platform_nps")
 	if err != nil {
 		return nil, err
 	}
@@ -15,8 +16,8 @@ func overview() (*board, error) {
 	place(b, 5, 4, total(m["lead_time"], UIDLeadTime))
 	place(b, 5, 4, total(m["deployment_frequency"], UIDDelivery))
 	place(b, 5, 4, total(m["change_failure_rate"], UIDStability))
-	place(b, 5, 4, total(m["failed_deployment_recovery_time"], UIDStability))
-	place(b, 4, 4, total(m["deployment_rework_rate"], UIDStability))
+	place(b, 5, 4, total(m["failed_deployment_recovery_time"], UIDStability).Title("Recovery time"))
+	place(b, 4, 4, total(m["deployment_rework_rate"], UIDStability).Title("Rework rate"))
 	b.row("Trends")
 	place(b, 12, 8, trend(m["lead_time"], metrics.Week, UIDLeadTime))
 	place(b, 12, 8, trend(m["deployment_frequency"], metrics.Week, UIDDelivery))
@@ -26,6 +27,11 @@ func overview() (*board, error) {
 	place(b, 8, 7, spread(m["lead_time"]))
 	place(b, 8, 7, spread(m["deployment_frequency"]))
 	place(b, 8, 7, spread(m["change_failure_rate"]))
+	b.row("The platform")
+	place(b, 6, 4, total(m["teams_using_capabilities"], UIDAdoption))
+	place(b, 6, 4, total(m["workloads_on_platform"], UIDAdoption))
+	place(b, 6, 4, total(m["self_service_ratio"], UIDSelfService))
+	place(b, 6, 4, linked(latestWave(m["platform_nps"]), UIDExperience))
 	return b, nil
 }
 

@@ -42,7 +42,7 @@ func behind() []dashboard.DynamicConfigValue {
 }
 
 // unit is Grafana's id of a metric's unit.
-func unit(m metrics.Metric) string {
+func unit(m figure) string {
 	switch m.Unit {
 	case metrics.UnitSeconds:
 		return "s"
@@ -84,7 +84,7 @@ func stackedBars(title, description, sql string) *timeseries.PanelBuilder {
 }
 
 // trend is a metric over time with its spread or interval, and n behind it.
-func trend(m metrics.Metric, every metrics.Every, drill string) *timeseries.PanelBuilder {
+func trend(m figure, every metrics.Every, drill string) *timeseries.PanelBuilder {
 	value := []dashboard.DynamicConfigValue{fixedColor(colorValue), property("custom.lineWidth", 2)}
 	if m.Aggregation == metrics.Rate || m.Aggregation == metrics.DayShare {
 		value = []dashboard.DynamicConfigValue{fixedColor(colorValue), property("custom.drawStyle", "bars"), property("custom.fillOpacity", 75), property("custom.lineWidth", 0)}
@@ -108,20 +108,15 @@ func trend(m metrics.Metric, every metrics.Every, drill string) *timeseries.Pane
 	}
 	if m.Aggregation == metrics.Rate || m.Aggregation == metrics.DayShare {
 		// The count is the value times the days: in the tooltip, not drawn twice.
-		p.OverrideByName(nName(m), []dashboard.DynamicConfigValue{
-			property("unit", "short"), property("custom.hideFrom", map[string]any{"legend": true, "tooltip": false, "viz": true}),
-		})
+		p.OverrideByName(nName(m), append(tooltipOnly(), property("unit", "short")))
 	} else {
 		p.OverrideByName(nName(m), behind())
 	}
-	if drill != "" {
-		p.Links([]cog.Builder[dashboard.DashboardLink]{drillDown(drill)})
-	}
-	return p
+	return linked(p, drill)
 }
 
 // total is a metric over the whole window, with n and the period before.
-func total(m metrics.Metric, drill string) *stat.PanelBuilder {
+func total(m figure, drill string) *stat.PanelBuilder {
 	p := stat.NewPanelBuilder().Title(m.Title).Datasource(clickhousequery.Ref()).
 		Description(describe(m, fmt.Sprintf("*%s* is the same length of time just before, by the same definition.", previousName), explainNote(m))).
 		WithTarget(clickhousequery.Table("A", totalSQL(m))).Unit(unit(m)).
@@ -129,21 +124,26 @@ func total(m metrics.Metric, drill string) *stat.PanelBuilder {
 		GraphMode(common.BigValueGraphModeNone).ColorMode(common.BigValueColorModeNone).TextMode(common.BigValueTextModeValueAndName).
 		Orientation(common.VizOrientationVertical).JustifyMode(common.BigValueJustifyModeAuto).
 		OverrideByName(nName(m), []dashboard.DynamicConfigValue{property("unit", "short")})
-	if drill != "" {
-		p.Links([]cog.Builder[dashboard.DashboardLink]{drillDown(drill)})
+	return linked(p, drill)
+}
+
+// linked makes a panel's title open a dashboard; "" leaves it as it is.
+func linked[T interface {
+	Links(links []cog.Builder[dashboard.DashboardLink]) T
+}](panel T, uid string) T {
+	if uid == "" {
+		return panel
 	}
-	return p
+	return panel.Links([]cog.Builder[dashboard.DashboardLink]{drillDown(uid)})
 }
 
 // spread is the distribution of a metric over services.
-func spread(m metrics.Metric) *barchart.PanelBuilder {
+func spread(m figure) *barchart.PanelBuilder {
 	return columns(m.Title+": spread over services",
 		describe(m, "Each service counts once, in the band of its own value over the whole time range. Services are not ranked: they differ in kind, and the spread shows whether one picture fits them all."),
 		spreadSQL(m), "band").
 		AxisLabel("services").
-		OverrideByName("n (services with data)", []dashboard.DynamicConfigValue{
-			property("custom.hideFrom", map[string]any{"legend": true, "tooltip": false, "viz": true}),
-		})
+		OverrideByName("n (services with data)", tooltipOnly())
 }
 
 // columns is a bar chart over named things.
@@ -188,4 +188,13 @@ func hiddenColumn() []dashboard.DynamicConfigValue {
 
 func unitOf(id string) []dashboard.DynamicConfigValue {
 	return []dashboard.DynamicConfigValue{property("unit", id)}
+}
+
+func colorOf(name string) []dashboard.DynamicConfigValue {
+	return []dashboard.DynamicConfigValue{fixedColor(name)}
+}
+
+// tooltipOnly keeps a column out of the drawing and in the tooltip.
+func tooltipOnly() []dashboard.DynamicConfigValue {
+	return []dashboard.DynamicConfigValue{property("custom.hideFrom", map[string]any{"legend": true, "tooltip": false, "viz": true})}
 }

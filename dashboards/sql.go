@@ -13,9 +13,9 @@ import (
 const previousFrom = "($__fromTime - ($__toTime - $__fromTime))"
 
 // chosen are the conditions of the dashboard's variables on a metric's rows.
-func chosen(m metrics.Metric) []string {
+func chosen(m figure) []string {
 	var out []string
-	for _, d := range []metrics.Dimension{metrics.Team, metrics.Service, metrics.Capability} {
+	for _, d := range m.choices {
 		if m.Has(d) {
 			out = append(out, fmt.Sprintf("$__conditionalAll(%[1]s IN (${%[1]s:singlequote}), $%[1]s)", d))
 		}
@@ -24,12 +24,12 @@ func chosen(m metrics.Metric) []string {
 }
 
 // slice is the shown window of a metric under the dashboard's variables.
-func slice(m metrics.Metric, every metrics.Every, by ...metrics.Dimension) metrics.Slice {
+func slice(m figure, every metrics.Every, by ...metrics.Dimension) metrics.Slice {
 	return metrics.Slice{From: "$__fromTime", To: "$__toTime", Zone: zone, Every: every, By: by, Where: chosen(m)}
 }
 
 // counted is what n counts, for the metrics whose rows have a name.
-func counted(m metrics.Metric) string {
+func counted(m figure) string {
 	nouns := map[string]string{
 		"lead_time": "changes", "merge_to_production": "changes", "lead_time_coding": "changes", "lead_time_pickup": "changes",
 		"lead_time_review": "changes", "lead_time_deploy": "changes",
@@ -37,16 +37,18 @@ func counted(m metrics.Metric) string {
 		"deployment_rework_rate": "releases", "failed_deployment_recovery_time": "failed releases",
 		"incident_restore_time": "incidents", "self_service_ratio": "requests", "time_to_production": "services",
 		"workloads_on_platform": "workloads", "support_ticket_volume": "tickets", "platform_nps": "answers",
-		"developer_satisfaction": "answers", "teams_using_capabilities": "teams", "new_capability_adoption": "teams",
+		"developer_satisfaction": "answers", "teams_using_capabilities": "active teams", "new_capability_adoption": "eligible teams",
+		"capability_retention": "teams before", "request_wait": "requests", "workloads_unknown": "workloads",
+		"support_first_response_time": "tickets", "support_resolution_time": "tickets", "survey_response_rate": "people invited",
 	}
 	return cmp.Or(nouns[m.ID], "rows")
 }
 
 // nName is the name of the column with n.
-func nName(m metrics.Metric) string { return "n (" + counted(m) + ")" }
+func nName(m figure) string { return "n (" + counted(m) + ")" }
 
 // valueName is the name of the column with the value.
-func valueName(m metrics.Metric) string {
+func valueName(m figure) string {
 	if m.Aggregation == metrics.Median {
 		return "Median"
 	}
@@ -64,7 +66,7 @@ const (
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `\"`) + `"` }
 
 // trendSQL is a metric over time: value, its spread or interval, and n.
-func trendSQL(m metrics.Metric, every metrics.Every) string {
+func trendSQL(m figure, every metrics.Every) string {
 	extra := ""
 	switch m.Aggregation {
 	case metrics.Median:
@@ -78,7 +80,7 @@ func trendSQL(m metrics.Metric, every metrics.Every) string {
 
 // totalSQL is a metric over the shown window, n, and the value of the period
 // before. Both are computed from rows; nothing is averaged over buckets.
-func totalSQL(m metrics.Metric) string {
+func totalSQL(m figure) string {
 	before := slice(m, metrics.Total)
 	before.From, before.To = previousFrom, "$__fromTime"
 	return fmt.Sprintf("SELECT shown.value AS %s,\n  shown.n AS %s,\n  before.value AS %s\nFROM (\n%s\n) AS shown\nCROSS JOIN (\n%s\n) AS before",
@@ -86,7 +88,7 @@ func totalSQL(m metrics.Metric) string {
 }
 
 // splitSQL is a metric over time, one series per value of a dimension.
-func splitSQL(m metrics.Metric, every metrics.Every, by metrics.Dimension, column string) string {
+func splitSQL(m figure, every metrics.Every, by metrics.Dimension, column string) string {
 	return fmt.Sprintf("SELECT bucket_from AS time,\n  toString(%s) AS series,\n  %s AS %s\nFROM (\n%s\n)\nORDER BY time, series",
 		by, column, quoted(m.Title), m.PointsSQL(slice(m, every, by)))
 }
@@ -125,7 +127,7 @@ func bands(unit metrics.Unit) []band {
 
 // spreadSQL counts services by the band that their value lies in: a
 // distribution, which compares without ranking.
-func spreadSQL(m metrics.Metric) string {
+func spreadSQL(m figure) string {
 	var rows []string
 	for i, b := range bands(m.Unit) {
 		rows = append(rows, fmt.Sprintf("(%d, '%s', %g, %g)", i, b.name, b.from, b.to))

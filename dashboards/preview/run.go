@@ -38,10 +38,10 @@ type request struct {
 // then the annotations.
 type line struct {
 	Range       *timeRange      `json:"range,omitempty"`
-	Variables   []live.Resolved `json:"variables,omitempty"`
+	Variables   []live.Resolved `json:"variables,omitzero"`
 	Panel       int             `json:"panel,omitempty"`
-	Frames      []live.Frame    `json:"frames,omitempty"`
-	Annotations []annotation    `json:"annotations,omitempty"`
+	Frames      []live.Frame    `json:"frames,omitzero"`
+	Annotations []annotation    `json:"annotations,omitzero"`
 	Millis      int64           `json:"ms,omitempty"`
 	Error       string          `json:"error,omitempty"`
 }

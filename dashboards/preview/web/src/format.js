@@ -63,15 +63,15 @@ const STEPS = [1, 5, 10, 30, MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR,
   DAY, 2 * DAY, 5 * DAY, 7 * DAY, 10 * DAY, 14 * DAY, 30 * DAY, 60 * DAY, 90 * DAY, 180 * DAY, 365 * DAY];
 
 /** Even steps of an axis that ends at or above max: whole hours and days for times. */
-export function axisSteps(max, unit, wanted = 4) {
+export function axisSteps(max, unit, { wanted = 4, whole = false } = {}) {
   if (!(max > 0)) return { max: 1, interval: unit === "percentunit" ? 0.5 : 1 };
-  const rough = max / wanted;
+  const rough = whole ? Math.max(1, max / wanted) : max / wanted;
   let interval;
   if (unit === "s") {
     interval = STEPS.find((s) => s >= rough) ?? Math.ceil(rough / (365 * DAY)) * 365 * DAY;
   } else {
     const power = 10 ** Math.floor(Math.log10(rough));
-    interval = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999);
+    interval = (whole ? [1, 2, 5, 10] : [1, 2, 2.5, 5, 10]).map((m) => m * power).find((s) => s >= rough * 0.999);
   }
   return { max: Math.ceil(max / interval - 1e-9) * interval, interval };
 }

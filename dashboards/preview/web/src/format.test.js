@@ -30,6 +30,8 @@ test("axes end on whole steps", () => {
   assert.deepEqual(axisSteps(100000, "s"), { max: 129600, interval: 43200 });
   assert.deepEqual(axisSteps(0.31, "percentunit"), { max: 0.4, interval: 0.1 });
   assert.deepEqual(axisSteps(0, "short"), { max: 1, interval: 1 });
+  assert.deepEqual(axisSteps(10, "short", { whole: true }), { max: 10, interval: 5 });
+  assert.deepEqual(axisSteps(2, "short", { whole: true }), { max: 2, interval: 1 });
 });
 
 test("links keep the time range and the variables", () => {

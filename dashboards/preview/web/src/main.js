@@ -98,7 +98,7 @@ async function load(model, state, controls, banner, signal) {
 function toEvents({ name, color, frame }) {
   const at = (column) => frame.columns.findIndex((c) => c.name === column);
   const [time, end, text] = [at("time"), at("timeEnd"), at("text")];
-  return frame.rows.map((row) => ({ name, color, time: row[time], end: row[end], text: row[text] ?? name, region: row[at("region")] === 1 }));
+  return frame.rows.map((row) => ({ name, color, time: row[time], end: row[end], text: row[text] ?? name, region: end >= 0 && row[end] !== null }));
 }
 
 /** An annotation may be for some panels only. */

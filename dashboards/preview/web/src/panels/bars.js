@@ -10,26 +10,29 @@ export function drawBarchart(body, panel, frames) {
   const frame = frames[0];
   const xAt = Math.max(0, frame.columns.findIndex((c) => (panel.options?.xField ? c.name === panel.options.xField : c.type === "string")));
   const names = frame.rows.map((r) => String(r[xAt]));
-  const series = frame.columns.flatMap((c, i) => {
+  const inTip = frame.columns.flatMap((c, i) => {
     const config = fieldConfig(panel, c.name);
-    if (i === xAt || c.type === "string" || config.custom.hideFrom?.viz) return [];
-    return [{ at: i, config, label: config.displayName ?? c.name, color: color(config.color?.fixedColor, i - 1) }];
+    if (i === xAt || c.type === "string") return [];
+    return [{ at: i, config, label: config.displayName ?? c.name, color: config.custom.hideFrom?.viz ? null : color(config.color?.fixedColor, i - 1) }];
   });
+  const series = inTip.filter((s) => s.color);
   const horizontal = panel.options?.orientation === "horizontal";
   const stack = panel.options?.stacking === "normal" ? "all" : undefined;
   const totals = frame.rows.map((r) => (stack ? series.reduce((sum, s) => sum + (r[s.at] ?? 0), 0) : Math.max(0, ...series.map((s) => r[s.at] ?? 0))));
   const unit = series[0]?.config.unit;
-  const axis = axisSteps(Math.max(...totals, 0), unit);
+  const whole = series.every((s) => frame.rows.every((r) => Number.isInteger(r[s.at] ?? 0)));
+  const axis = axisSteps(Math.max(...totals, 0), unit, { whole });
+  const room = Math.max(40, (body.clientWidth - 60) / Math.max(1, names.length) - 6);
   const p = palette();
   const category = { type: "category", data: names, inverse: horizontal, axisLine: { lineStyle: { color: p.grid } }, axisTick: { show: false },
-    axisLabel: { ...axisText(), hideOverlap: !horizontal, width: horizontal ? 140 : undefined, overflow: "truncate", interval: horizontal ? 0 : "auto" } };
+    axisLabel: { ...axisText(), hideOverlap: false, width: horizontal ? 140 : room, overflow: horizontal ? "truncate" : "break", interval: 0, lineHeight: 13 } };
   const value = { type: "value", min: 0, max: axis.max, interval: axis.interval, splitLine: gridLines(), name: series[0]?.config.custom.axisLabel || undefined,
     nameLocation: "middle", nameGap: horizontal ? 26 : 40, nameTextStyle: { color: p.muted, fontSize: 11 },
     axisLabel: { ...axisText(), formatter: (v) => tick(v, unit) } };
   const { dispose } = chart(body, `${panel.title}. ${names.map((n, i) => `${n}: ${format(frame.rows[i][series[0]?.at], unit)}`).join("; ")}`, {
     grid: { left: 8, right: 18, top: 14, bottom: 4, containLabel: true },
     tooltip: { ...tooltip((hits) => tip(names[hits[0].dataIndex], [
-      ...series.map((s) => [s.color, s.label, format(frame.rows[hits[0].dataIndex][s.at], s.config.unit, s.config.decimals)])]), "axis"),
+      ...inTip.map((s) => [s.color, s.label, format(frame.rows[hits[0].dataIndex][s.at], s.config.unit, s.config.decimals)])]), "axis"),
     axisPointer: { type: "shadow", shadowStyle: { color: withAlpha(p.muted, 0.08) } } },
     xAxis: horizontal ? value : category,
     yAxis: horizontal ? category : value,

@@ -1,14 +1,14 @@
 // The chart library, with only the parts in use, and what every chart shares.
 
 import { BarChart, HeatmapChart, LineChart } from "echarts/charts";
-import { GridComponent, MarkAreaComponent, MarkLineComponent, TooltipComponent, VisualMapComponent } from "echarts/components";
+import { GridComponent, MarkAreaComponent, MarkPointComponent, TooltipComponent, VisualMapComponent } from "echarts/components";
 import { init, use } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 
 import { el } from "../dom.js";
 import { palette } from "../theme.js";
 
-use([BarChart, HeatmapChart, LineChart, GridComponent, MarkAreaComponent, MarkLineComponent, TooltipComponent, VisualMapComponent, CanvasRenderer]);
+use([BarChart, HeatmapChart, LineChart, GridComponent, MarkAreaComponent, MarkPointComponent, TooltipComponent, VisualMapComponent, CanvasRenderer]);
 
 export const FONT = '"Inter", "Segoe UI", system-ui, -apple-system, "Liberation Sans", Arial, sans-serif';
 
@@ -54,7 +54,8 @@ export function tip(heading, rows, notes = []) {
 export function legend(body, entries, onToggle) {
   body.append(el("div", { class: "legend" }, entries.map(({ name, color, shape, last }) => {
     const swatch = el("span", { class: `swatch ${shape ?? ""}` });
-    swatch.style.background = color;
+    if (shape === "dashed") swatch.style.background = `repeating-linear-gradient(90deg, ${color} 0 4px, transparent 4px 7px)`;
+    else swatch.style.background = color;
     const button = el("button", { type: "button", class: "legend-item", "aria-pressed": "true" }, swatch, el("span", {}, name),
       last ? el("span", { class: "legend-last" }, last) : null);
     button.addEventListener("click", () => {

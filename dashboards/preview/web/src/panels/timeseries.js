@@ -7,6 +7,7 @@ import { wall } from "../zone.js";
 import { axisText, chart, gridLines, legend, tip, tooltip } from "./chart.js";
 
 const MAX_EVENTS = 3;
+const MAX_TICKS = 9;
 
 export function drawTimeseries(body, panel, frames, context) {
   const series = frames.flatMap(toSeries).map((s, i) => {
@@ -23,7 +24,7 @@ export function drawTimeseries(body, panel, frames, context) {
   const { instance, dispose } = chart(body, `${panel.title}. ${summary}`, build());
   const shown = series.filter((s) => !lowEnds.has(s.name) && !s.custom.hideFrom?.legend);
   if (shown.length > 1 || panel.options?.legend?.showLegend) {
-    legend(body, shown.map((s) => ({ name: s.label, color: s.color, shape: s.custom.fillBelowTo || s.custom.drawStyle === "bars" ? "block" : "line" })),
+    legend(body, shown.map((s) => ({ name: s.label, color: swatchColor(s), shape: shapeOf(s) })),
       (name, visible) => {
         if (visible) hidden.delete(name); else hidden.add(name);
         instance.setOption(build(), { replaceMerge: ["series", "yAxis"] });
@@ -31,6 +32,13 @@ export function drawTimeseries(body, panel, frames, context) {
   }
   return dispose;
 }
+
+function shapeOf(s) {
+  if (s.custom.fillBelowTo || s.custom.drawStyle === "bars") return "block";
+  return s.custom.lineStyle?.fill === "dash" ? "dashed" : "line";
+}
+
+const swatchColor = (s) => (shapeOf(s) === "block" ? withAlpha(s.color, Math.max(0.25, (s.custom.fillOpacity ?? 80) / 100)) : s.color);
 
 function lastText(s) {
   const last = s.points.findLast(([, v]) => v !== null);
@@ -46,7 +54,8 @@ function options(panel, series, lowEnds, context) {
   const unit = main[0]?.config.unit;
   const centered = main.some((s) => (s.config.min ?? 0) < 0);
   const peak = stackedPeak(main);
-  const axis = axisSteps(Math.max(peak, main[0]?.custom.axisSoftMax ?? 0), unit);
+  const whole = main.every((s) => s.points.every(([, v]) => Number.isInteger(v ?? 0)));
+  const axis = axisSteps(Math.max(peak, main[0]?.custom.axisSoftMax ?? 0), unit, { whole });
   if (unit === "percentunit" && peak <= 1) axis.max = Math.min(axis.max, 1);
   const drawn = [];
   for (const s of main) {
@@ -55,14 +64,16 @@ function options(panel, series, lowEnds, context) {
     drawn.push(...(low ? band(s, low, zone) : [one(s, zone, 0)]));
   }
   for (const s of background) drawn.push(one(s, zone, 1));
-  if (drawn.length) Object.assign(drawn[0], marks(context, p));
+  if (drawn.length) Object.assign(drawn[0], marks(context, p, centered ? -axis.max : 0));
   const backgroundPeak = stackedPeak(background);
+  const ticks = ticksOf(series, context);
   return {
     grid: { left: 8, right: 14, top: 14, bottom: 4, containLabel: true },
     useUTC: true,
     tooltip: tooltip((hits) => tipFor(hits, series, lowEnds, context), "axis"),
     xAxis: { type: "time", min: wall(context.range.from, zone), max: wall(context.range.to, zone), axisLine: { lineStyle: { color: p.grid } },
-      axisTick: { show: false }, splitLine: { show: false }, axisLabel: { ...axisText(), formatter: xLabel }, splitNumber: 6 },
+      axisTick: { show: true, customValues: ticks, length: 4, lineStyle: { color: p.grid } }, splitLine: { show: false },
+      axisLabel: { ...axisText(), formatter: xLabel, customValues: ticks } },
     yAxis: [
       { type: "value", min: centered ? -axis.max : 0, max: axis.max, interval: axis.interval, splitLine: gridLines(), name: main[0]?.custom.axisLabel || undefined,
         nameLocation: "middle", nameGap: 48, nameTextStyle: { color: p.muted, fontSize: 11 },
@@ -72,6 +83,15 @@ function options(panel, series, lowEnds, context) {
     ],
     series: drawn,
   };
+}
+
+/** Labels stand under the beginnings of buckets, as many as there is room for. */
+function ticksOf(series, context) {
+  const times = [...new Set(series.flatMap((s) => s.points.map(([t]) => t)))].sort((a, b) => a - b).map((t) => wall(t, context.zone));
+  // The first bucket is cut at the window and seldom begins on its own boundary.
+  const whole = times.length > 3 ? times.slice(1) : times;
+  const step = Math.ceil(whole.length / MAX_TICKS);
+  return whole.filter((_, i) => i % step === 0);
 }
 
 function xLabel(ms) {
@@ -126,18 +146,19 @@ function band(high, low, zone) {
   ];
 }
 
-function marks(context, p) {
-  const lines = [], areas = [];
+/** Regions are shaded; single events are small marks on the time axis, named in the tooltip. */
+function marks(context, p, floor) {
+  const points = [], areas = [];
   for (const event of context.annotations) {
     const from = wall(Math.max(event.time, context.range.from), context.zone);
     if (event.region) {
       areas.push([{ xAxis: from, itemStyle: { color: withAlpha(color(event.color), 0.08) } }, { xAxis: wall(Math.min(event.end, context.range.to), context.zone) }]);
     }
-    if (!event.region) lines.push({ xAxis: from, lineStyle: { color: withAlpha(color(event.color), 0.45), type: [2, 3], width: 1 } });
+    if (!event.region) points.push({ coord: [from, floor], itemStyle: { color: withAlpha(color(event.color), 0.8) } });
   }
   return {
-    markLine: lines.length ? { symbol: "none", silent: true, label: { show: false }, data: lines } : undefined,
-    markArea: areas.length ? { silent: true, label: { show: true, position: "insideTop", color: p.muted, fontSize: 10, formatter: "provisional" }, data: areas } : undefined,
+    markPoint: points.length ? { symbol: "triangle", symbolSize: [5, 6], symbolOffset: [0, -3], silent: true, label: { show: false }, data: points } : undefined,
+    markArea: areas.length ? { silent: true, label: { show: true, position: "insideTop", color: p.muted, fontSize: 10, formatter: areas.length ? context.annotations.find((e) => e.region).name.toLowerCase() : "" }, data: areas } : undefined,
   };
 }
 

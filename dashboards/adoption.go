@@ -1,0 +1,81 @@
+package dashboards
+
+import (
+	"fmt"
+
+	"github.com/headway-metrics/headway/schema/metrics"
+)
+
+// adoption says who uses the platform and what runs on it.
+func adoption() (*board, error) {
+	m, err := need(teamServiceAndCapability, "teams_using_capabilities", "capability_retention", "new_capability_adoption", "workloads_on_platform", "workloads_unknown", "time_to_production")
+	if err != nil {
+		return nil, err
+	}
+	using, retention, fresh := m["teams_using_capabilities"], m["capability_retention"], m["new_capability_adoption"]
+	workloads, live := m["workloads_on_platform"], m["time_to_production"]
+	b := newBoard(UIDAdoption, "Adoption", "Who uses the platform, and what runs on it?",
+		"Use is something a team does with a capability; looking at a page is none. Teams that do not use a capability may be right not to.",
+		teamVariable(), serviceVariable(), capabilityVariable())
+	b.builder.Time("now-180d", "now")
+	b.row("At the end of the time range")
+	place(b, 6, 4, total(using, ""))
+	place(b, 6, 4, total(workloads, ""))
+	place(b, 6, 4, total(fresh, ""))
+	place(b, 6, 4, total(live, "").Title("Time to production"))
+	b.row("Use of capabilities")
+	place(b, 12, 8, trend(using, metrics.Week, ""))
+	place(b, 12, 8, lines("Teams using each capability by week", describe(using, "One line per capability. "+explainNote(using)), splitSQL(using, metrics.Week, metrics.Capability, "value")).
+		Unit("percentunit").Max(1))
+	place(b, 12, 8, lines("Retention of each capability by week", describe(retention, "One line per capability. "+explainNote(retention)), splitSQL(retention, metrics.Week, metrics.Capability, "value")).
+		Unit("percentunit").Max(1))
+	place(b, 12, 8, rows("Capabilities", describe(using, "At the end of the time range. *Retained* are teams that used it in the 28 days before that and still do."), capabilitiesSQL(using, retention)).
+		OverrideByName("Teams using it", unitOf("percentunit")).OverrideByName("Retained", unitOf("percentunit")))
+	b.row("New capabilities and new services")
+	place(b, 12, 8, columns("Adoption since release", describe(fresh, "Share of the eligible teams that used a capability released in the time range by the end of each week after its release. A release counts in a week only once that week is over; narrow the choice to one capability to see its own curve."),
+		adoptionCurveSQL(fresh), "week").Unit("percentunit").Max(1).AxisLabel("eligible teams").
+		OverrideByName("n (teams)", append(tooltipOnly(), property("unit", "short"))))
+	place(b, 12, 8, columns("Time to production by month of creation", describe(live, "*Not live* services are counted beside the median: a month with many of them will still change."), cohortSQL(live), "cohort").
+		Unit("s").OverrideByName("n (live)", append(tooltipOnly(), property("unit", "short"))).
+		OverrideByName("Not live", append(tooltipOnly(), property("unit", "short"))))
+	b.row("What runs on the platform")
+	place(b, 12, 8, trend(workloads, metrics.Week, ""))
+	place(b, 12, 8, trend(m["workloads_unknown"], metrics.Week, ""))
+	return b, nil
+}
+
+func capabilitiesSQL(using, retention figure) string {
+	return fmt.Sprintf(`SELECT u.capability AS "Capability", u.value AS "Teams using it", u.numerator AS "Teams", u.denominator AS "n (active teams)",
+  r.value AS "Retained", r.denominator AS "n (teams before)"
+FROM (
+%s
+) AS u
+LEFT JOIN (
+%s
+) AS r ON r.capability = u.capability
+ORDER BY u.capability
+LIMIT 200`, using.PointsSQL(slice(using, metrics.Total, metrics.Capability)), retention.PointsSQL(slice(retention, metrics.Total, metrics.Capability)))
+}
+
+// adoptionCurveSQL: a pair of capability and team counts for a week once the
+// week after the release is over.
+func adoptionCurveSQL(m figure) string {
+	return fmt.Sprintf(`SELECT concat('week ', toString(k)) AS week,
+  countIf(over AND value <= k * 604800) / nullIf(countIf(over), 0) AS "Adopted",
+  countIf(over) AS "n (teams)"
+FROM (
+  SELECT value, arrayJoin(range(1, 14)) AS k, addWeeks(at, k) <= least(now64(3), toDateTime64($__toTime, 3)) AS over
+  FROM (
+%s
+  )
+  WHERE excluded = ''
+)
+GROUP BY k
+HAVING countIf(over) > 0
+ORDER BY k`, m.RowsSQL(slice(m, metrics.Total)))
+}
+
+func cohortSQL(m figure) string {
+	return fmt.Sprintf("SELECT cohort, value AS \"Median\", n AS \"n (live)\", censored AS \"Not live\"\nFROM (\n%s\n)\nORDER BY cohort\nLIMIT 60",
+		m.PointsSQL(slice(m, metrics.Total, metrics.Cohort)))
+}
