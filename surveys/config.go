@@ -28,7 +28,7 @@ type Config struct {
 	// that are large enough to publish.
 	FlushEvery string `yaml:"flush_every" json:"flush_every,omitempty" jsonschema:"description=About how often held answers are published when there are enough,default=15m"`
 	// Proxy lets people in whom a proxy in front has signed in.
-	Proxy ProxyConfig `yaml:"proxy" json:"proxy,omitempty"`
+	Proxy ProxyConfig `yaml:"proxy" json:"proxy"`
 }
 
 // ProxyConfig says which proxies may vouch for people, and how.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func autumn(t *testing.T) (office, truth, map[string][]observed) {
 	for i, team := range teams {
 		*o.now = o.now.Add(time.Duration(rand.N(60)) * time.Hour)
 		form := filled(o.link(t, fmt.Sprintf("p%d@example.com", i), team))
-		form.Set("q-recommend", fmt.Sprint(rand.N(11)))
+		form.Set("q-recommend", strconv.Itoa(rand.N(11)))
 		o.mustAnswer(t, form)
 		st, err := o.store.read()
 		if err != nil {
@@ -134,7 +135,8 @@ func TestJoinByTime(t *testing.T) {
 			if s.response != nil && s.response.Step == StepInvited {
 				continue
 			}
-			team, week, question := "", time.Time{}, ""
+			var team, question string
+			var week time.Time
 			if s.answer != nil {
 				team, week, question = s.answer.TeamID, s.answer.Week, s.answer.QuestionID
 			} else {

@@ -134,7 +134,7 @@ func TestAccessibility(t *testing.T) {
 			}
 			for _, e := range all {
 				for _, key := range []string{"aria-describedby", "aria-labelledby"} {
-					for _, id := range strings.Fields(e.attrs[key]) {
+					for id := range strings.FieldsSeq(e.attrs[key]) {
 						if ids[id] == nil || strings.TrimSpace(ids[id].text) == "" {
 							t.Errorf("1.3.1: %s of <%s> leads to no text: %q", key, e.tag, id)
 						}
@@ -223,12 +223,27 @@ func TestContrast(t *testing.T) {
 		front, back string
 		least       float64
 	}{
-		{"text", "ground", 4.5}, {"text", "surface", 4.5}, {"text", "tint", 4.5}, {"text", "fault-tint", 4.5},
-		{"soft", "ground", 4.5}, {"soft", "surface", 4.5}, {"soft", "tint", 4.5},
-		{"accent", "surface", 4.5}, {"accent", "tint", 4.5}, {"accent-text", "accent", 4.5},
-		{"fault", "surface", 4.5}, {"fault", "fault-tint", 4.5}, {"notice-text", "notice", 4.5},
-		{"edge", "surface", 3}, {"edge", "ground", 3}, {"accent", "ground", 3}, {"fault", "ground", 3},
-		{"focus", "surface", 3}, {"focus", "ground", 3}, {"focus", "tint", 3}, {"focus", "fault-tint", 3},
+		{"text", "ground", 4.5},
+		{"text", "surface", 4.5},
+		{"text", "tint", 4.5},
+		{"text", "fault-tint", 4.5},
+		{"soft", "ground", 4.5},
+		{"soft", "surface", 4.5},
+		{"soft", "tint", 4.5},
+		{"accent", "surface", 4.5},
+		{"accent", "tint", 4.5},
+		{"accent-text", "accent", 4.5},
+		{"fault", "surface", 4.5},
+		{"fault", "fault-tint", 4.5},
+		{"notice-text", "notice", 4.5},
+		{"edge", "surface", 3},
+		{"edge", "ground", 3},
+		{"accent", "ground", 3},
+		{"fault", "ground", 3},
+		{"focus", "surface", 3},
+		{"focus", "ground", 3},
+		{"focus", "tint", 3},
+		{"focus", "fault-tint", 3},
 	}
 	for scheme, v := range map[string]map[string]string{"light": light, "dark": dark} {
 		if len(v) < 14 {

@@ -153,15 +153,15 @@ func (p *Portal) recordWordings() error {
 		for _, d := range p.surveys {
 			for _, q := range d.Questions {
 				key := fmt.Sprintf("%s/%s/%d", d.ID, q.ID, q.Version)
-				print, err := q.Fingerprint()
+				wording, err := q.Fingerprint()
 				if err != nil {
 					return err
 				}
-				if was, ok := st.Wordings[key]; ok && was != print {
+				if was, ok := st.Wordings[key]; ok && was != wording {
 					errs = append(errs, fmt.Errorf(
 						"survey %s: question %s: the wording changed but the version is still %d; set version: %d", d.ID, q.ID, q.Version, q.Version+1))
 				}
-				st.Wordings[key] = print
+				st.Wordings[key] = wording
 			}
 		}
 		return errors.Join(errs...)

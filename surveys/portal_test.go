@@ -3,7 +3,6 @@ package surveys
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -76,11 +75,13 @@ type office struct {
 	log   *strings.Builder
 }
 
-func newOffice(t testing.TB, adapt func(*Options)) office {
-	t.Helper()
+func newOffice(tb testing.TB, adapt func(*Options)) office {
+	tb.Helper()
 	now, past := midNovember, []Invited(nil)
-	o := office{kafka: &memory{}, now: &now, past: &past, dir: t.TempDir(), log: &strings.Builder{},
-		sizes: map[string]int{"payments": 12, "search": 9, "tiny": 4}}
+	o := office{
+		kafka: &memory{}, now: &now, past: &past, dir: tb.TempDir(), log: &strings.Builder{},
+		sizes: map[string]int{"payments": 12, "search": 9, "tiny": 4},
+	}
 	opts := Options{
 		Config: DefaultConfig(), PublicURL: "https://headway.example.com", Organisation: "Example", StateDir: o.dir,
 		Publisher: o.kafka, Zone: time.UTC, Now: func() time.Time { return *o.now },
@@ -97,18 +98,18 @@ func newOffice(t testing.TB, adapt func(*Options)) office {
 	}
 	p, err := New(opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	o.Portal = p
 	return o
 }
 
 // link invites one person and returns the path of the link.
-func (o office) link(t testing.TB, person, team string) string {
-	t.Helper()
-	got, err := o.Invite(t.Context(), "platform", []Person{{ID: person, Team: team}})
+func (o office) link(tb testing.TB, person, team string) string {
+	tb.Helper()
+	got, err := o.Invite(tb.Context(), "platform", []Person{{ID: person, Team: team}})
 	if err != nil || len(got.Links) != 1 {
-		t.Fatalf("inviting: %v, %d links", err, len(got.Links))
+		tb.Fatalf("inviting: %v, %d links", err, len(got.Links))
 	}
 	return strings.TrimPrefix(got.Links[0].Link, "https://headway.example.com")
 }
@@ -143,10 +144,10 @@ func filled(path string) url.Values {
 	}
 }
 
-func (o office) mustAnswer(t testing.TB, form url.Values) {
-	t.Helper()
+func (o office) mustAnswer(tb testing.TB, form url.Values) {
+	tb.Helper()
 	if w := o.post(form); w.Code != http.StatusSeeOther {
-		t.Fatalf("answering: %d\n%s", w.Code, w.Body)
+		tb.Fatalf("answering: %d\n%s", w.Code, w.Body)
 	}
 }
 
@@ -350,7 +351,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	good := func() Options {
 		return Options{
 			Config: DefaultConfig(), PublicURL: "http://127.0.0.1:1", StateDir: t.TempDir(), Publisher: &memory{}, Zone: time.UTC,
-			Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 			TeamSize: func(context.Context, string) (int, error) { return 0, errors.New("unused") },
 		}
 	}

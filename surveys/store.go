@@ -42,7 +42,7 @@ func openStore(dir string) (store, error) {
 	if dir == "" {
 		return store{}, errors.New("the survey portal needs a state directory")
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // The user names the directory.
 		return store{}, fmt.Errorf("making the survey state directory: %w", err)
 	}
 	s := store{dir: dir}
@@ -71,7 +71,7 @@ func (s store) stateFile() string { return filepath.Join(s.dir, "state.json") }
 // read returns the state without locking; a rename is atomic.
 func (s store) read() (state, error) {
 	st := state{Spent: map[string]spent{}, Wordings: map[string]string{}}
-	b, err := os.ReadFile(s.stateFile())
+	b, err := os.ReadFile(s.stateFile()) //nolint:gosec // The user names the directory.
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, nil
 	}
@@ -132,10 +132,10 @@ func replaceFile(path string, b []byte) error {
 	_, err = tmp.Write(b)
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
-		err = os.Rename(tmp.Name(), path)
+		err = os.Rename(tmp.Name(), path) //nolint:gosec // The user names the directory.
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("writing the survey state: %w", err), os.Remove(tmp.Name()))
+		return errors.Join(fmt.Errorf("writing the survey state: %w", err), os.Remove(tmp.Name())) //nolint:gosec // Made above.
 	}
 	d, err := os.Open(dir) //nolint:gosec // The state directory itself.
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -120,7 +121,7 @@ func TestTwoProcessesShareADirectory(t *testing.T) {
 		}
 		wg.Go(func() {
 			for i := range 20 {
-				err := s.change(func(st *state) error { return st.accept(anybody(fmt.Sprint(i)), nine(), midNovember) })
+				err := s.change(func(st *state) error { return st.accept(anybody(strconv.Itoa(i)), nine(), midNovember) })
 				if err != nil && !errors.Is(err, errAnswered) {
 					t.Error(err)
 				}

@@ -104,7 +104,7 @@ func (k keys) token(l link) (string, error) {
 		if len(s) > maxName {
 			return "", fmt.Errorf("a name in a link has %d bytes, at most %d fit", len(s), maxName)
 		}
-		b.WriteByte(byte(len(s)))
+		b.WriteByte(byte(len(s))) //nolint:gosec // At most maxName.
 		b.WriteString(s)
 	}
 	b.Write(sum(k.link, b.String())[:macSize])
@@ -130,7 +130,7 @@ func (k keys) open(token string, now time.Time) (link, error) {
 	}
 	l := link{nonce: string(body[1 : 1+nonceSize])}
 	rest := body[1+nonceSize:]
-	l.expires = time.Unix(int64(binary.BigEndian.Uint64(rest)&(1<<62-1)), 0).UTC() //nolint:gosec // Masked to fit.
+	l.expires = time.Unix(int64(binary.BigEndian.Uint64(rest)&(1<<62-1)), 0).UTC()
 	rest = rest[8:]
 	for _, dst := range []*string{&l.survey, &l.wave, &l.team} {
 		if len(rest) == 0 || len(rest) < 1+int(rest[0]) {

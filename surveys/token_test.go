@@ -10,11 +10,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-func testKeys(t testing.TB, secret string) keys {
-	t.Helper()
+func testKeys(tb testing.TB, secret string) keys {
+	tb.Helper()
 	k, err := deriveKeys(secret)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return k
 }
