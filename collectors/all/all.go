@@ -6,6 +6,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/generic/api"
 	"github.com/headway-metrics/headway/collectors/generic/events"
 	"github.com/headway-metrics/headway/collectors/git"
+	"github.com/headway-metrics/headway/collectors/github"
 	"github.com/headway-metrics/headway/collectors/gitops"
 	"github.com/headway-metrics/headway/collectors/pagerduty"
 )
@@ -16,6 +17,7 @@ func Entries() []collectors.Entry {
 		api.Entry(),
 		events.Entry(),
 		git.Entry(),
+		github.Entry(),
 		gitops.Entry(),
 		pagerduty.Entry(),
 	}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"iter"
+	"maps"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/headway-metrics/headway/schema"
 )
@@ -86,7 +88,7 @@ func count(v any) int {
 func replace(v any, n *int, by any) any {
 	switch v := v.(type) {
 	case map[string]any:
-		for k, e := range v {
+		for _, k := range slices.Sorted(maps.Keys(v)) {
 			if *n == 0 {
 				*n = -1
 				if by == (missing{}) {
@@ -97,7 +99,7 @@ func replace(v any, n *int, by any) any {
 				return v
 			}
 			if *n--; *n >= 0 {
-				v[k] = replace(e, n, by)
+				v[k] = replace(v[k], n, by)
 			}
 			if *n < 0 {
 				return v

@@ -1,0 +1,122 @@
+package budget_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/budget"
+)
+
+var now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+func header(pairs ...string) http.Header {
+	h := http.Header{}
+	for i := 0; i < len(pairs); i += 2 {
+		h.Set(pairs[i], pairs[i+1])
+	}
+	return h
+}
+
+func limits(remaining int) http.Header {
+	return header("X-RateLimit-Limit", "5000", "X-RateLimit-Remaining", strconv.Itoa(remaining),
+		"X-RateLimit-Reset", strconv.FormatInt(now.Add(20*time.Minute).Unix(), 10))
+}
+
+func TestWait(t *testing.T) {
+	t.Parallel()
+	secondary := limits(4000)
+	secondary.Set("Retry-After", "90")
+	tests := []struct {
+		name    string
+		status  int
+		header  http.Header
+		reserve float64
+		want    time.Duration
+	}{
+		{"nothing known", 200, header(), 0.2, 0},
+		{"plenty left", 200, limits(4000), 0.2, 0},
+		{"the reserve is reached", 200, limits(1000), 0.2, 20 * time.Minute},
+		{"the reserve is for us", 200, limits(1000), 0, 0},
+		{"nothing left", 200, limits(0), 0, 20 * time.Minute},
+		{"primary limit", 403, limits(0), 0, 20 * time.Minute},
+		{"secondary limit", 403, secondary, 0, 90 * time.Second},
+		{"no permission is no limit", 403, limits(4000), 0, 0},
+		{"429 without a word", 429, header(), 0, time.Minute},
+		{"429 with a date", 429, header("Retry-After", now.Add(5*time.Minute).Format(http.TimeFormat)), 0, 5 * time.Minute},
+		{"503 with Retry-After", 503, header("Retry-After", "7"), 0, 7 * time.Second},
+		{"503", 503, header(), 0, 0},
+		{"GitLab's names", 200, header("RateLimit-Limit", "10", "RateLimit-Remaining", "0", "RateLimit-Reset", strconv.FormatInt(now.Add(time.Minute).Unix(), 10)), 0, time.Minute},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var b budget.Budget
+			b.Observe(tt.status, tt.header, now)
+			if got := b.Wait(tt.reserve, now); got != tt.want {
+				t.Errorf("waits %s, want %s", got, tt.want)
+			}
+			if got := b.Wait(tt.reserve, now.Add(time.Hour)); got != 0 {
+				t.Errorf("an hour later it still waits %s", got)
+			}
+		})
+	}
+}
+
+type answers struct {
+	status int
+	header http.Header
+	asked  int
+}
+
+func (a *answers) RoundTrip(*http.Request) (*http.Response, error) {
+	a.asked++
+	return &http.Response{StatusCode: a.status, Header: a.header, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+}
+
+func TestTransport(t *testing.T) {
+	t.Parallel()
+	base := &answers{200, limits(900), 0}
+	client := &http.Client{Transport: &budget.Transport{Base: base, Budget: &budget.Budget{}, Now: func() time.Time { return now }}}
+	get := func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		return res.Body.Close()
+	}
+	spent := func(err error, after time.Duration) {
+		t.Helper()
+		later, ok := errors.AsType[*collectors.RetryAfterError](err)
+		if !ok || later.After != after || !errors.Is(err, budget.ErrSpent) {
+			t.Errorf("error %v, want to come back in %s", err, after)
+		}
+	}
+	background := budget.WithReserve(t.Context(), 0.2)
+	if err := get(background); err != nil {
+		t.Errorf("before anything is known: %v", err)
+	}
+	spent(get(background), 20*time.Minute)
+	if base.asked != 1 {
+		t.Errorf("%d requests sent, want the second held back", base.asked)
+	}
+	if err := get(t.Context()); err != nil {
+		t.Errorf("what is happening now must pass: %v", err)
+	}
+	base.status, base.header = 403, header("Retry-After", "30")
+	spent(get(t.Context()), 30*time.Second)
+	spent(get(t.Context()), 30*time.Second)
+	if base.asked != 3 {
+		t.Errorf("%d requests sent, want none while refused", base.asked)
+	}
+}

@@ -1,0 +1,142 @@
+// Package github is the source of GitHub and GitHub Enterprise Server: webhooks,
+// and the REST API for what happened before the webhook existed or was lost.
+//
+// An event holds one webhook payload, or objects of the REST API verbatim in an
+// envelope of the same shape (type "github.rest.…"), so that one parser reads
+// both. Nothing but this package may use go-github.
+package github
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/signature"
+	"github.com/headway-metrics/headway/internal/secret"
+)
+
+// Name of the source.
+const Name = "github"
+
+// Config is sources.github.
+type Config struct {
+	WebhookSecret         secret.String `yaml:"webhook_secret" json:"webhook_secret,omitempty" jsonschema:"description=Secret of the webhook at /hooks/github; use webhook_secret_file or ${env:NAME}"`
+	PreviousWebhookSecret secret.String `yaml:"previous_webhook_secret" json:"previous_webhook_secret,omitempty" jsonschema:"description=Secret still accepted while the webhook changes to the new one"`
+
+	Organisations []string      `yaml:"organisations" json:"organisations,omitempty" jsonschema:"description=Organisations whose repositories are read through the API; archived ones and forks are left out"`
+	Repositories  []string      `yaml:"repositories" json:"repositories,omitempty" jsonschema:"description=Repositories (owner/name) read through the API"`
+	Token         secret.String `yaml:"token" json:"token,omitempty" jsonschema:"description=Token for the API; use token_file or ${env:NAME}"`
+	App           App           `yaml:"app" json:"app,omitempty" jsonschema:"description=GitHub App for the API instead of a token"`
+	APIURL        string        `yaml:"api_url" json:"api_url,omitempty" jsonschema:"description=Root of the REST API; https://HOST/api/v3/ for GitHub Enterprise Server,default=https://api.github.com/"`
+	Interval      time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,description=Time between two polls,default=5m"`
+	BackfillDays  int           `yaml:"backfill_days" json:"backfill_days,omitempty" jsonschema:"description=How many days back the first poll reads,default=180"`
+
+	Deployments []WorkflowDeployment `yaml:"deployments" json:"deployments,omitempty" jsonschema:"description=Workflows whose runs are deployments although they create none in GitHub"`
+	Labels      Labels               `yaml:"labels" json:"labels,omitempty" jsonschema:"description=What the labels of issues mean"`
+}
+
+// App is a GitHub App that is installed in the organisation.
+type App struct {
+	ID             int64         `yaml:"id" json:"id,omitempty"`
+	InstallationID int64         `yaml:"installation_id" json:"installation_id,omitempty"`
+	PrivateKey     secret.String `yaml:"private_key" json:"private_key,omitempty" jsonschema:"description=PEM key of the App; use private_key_file"`
+}
+
+// WorkflowDeployment says that the runs of a workflow deploy.
+type WorkflowDeployment struct {
+	Workflow    string `yaml:"workflow" json:"workflow" jsonschema:"required,description=Regular expression for the workflow's name or path"`
+	Environment string `yaml:"environment" json:"environment" jsonschema:"required,description=Environment that its runs deploy to"`
+	Branch      string `yaml:"branch" json:"branch,omitempty" jsonschema:"description=Regular expression for the branch; empty is every branch"`
+}
+
+// Labels are regular expressions, matched against whole labels without regard
+// to case. An issue is a ticket of the first kind that fits, else a task.
+type Labels struct {
+	Incident []string `yaml:"incident" json:"incident,omitempty"`
+	Request  []string `yaml:"request" json:"request,omitempty"`
+	Support  []string `yaml:"support" json:"support,omitempty"`
+	Feature  []string `yaml:"feature" json:"feature,omitempty"`
+	Bug      []string `yaml:"bug" json:"bug,omitempty"`
+}
+
+// DefaultConfig is what an empty part of the configuration means.
+func DefaultConfig() Config {
+	return Config{
+		APIURL: "https://api.github.com/", Interval: 5 * time.Minute, BackfillDays: 180,
+		Labels: Labels{
+			Incident: []string{"incident", "outage"},
+			Request:  []string{"request", "platform-request"},
+			Support:  []string{"support", "question"},
+			Feature:  []string{"feature", "feature[ -]request", "enhancement"},
+			Bug:      []string{"bug"},
+		},
+	}
+}
+
+// Entry is the source's line in the registry.
+func Entry() collectors.Entry {
+	return collectors.Entry{
+		Name: Name, Title: "GitHub",
+		Config: func() any { c := DefaultConfig(); return &c },
+		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
+			return New(*cfg.(*Config), deps, time.Now)
+		},
+	}
+}
+
+// Source receives webhooks, polls the REST API, and reads the events of both.
+type Source struct {
+	hook        signature.Hex
+	interval    time.Duration
+	deployments []workflowRule
+	labels      labelRules
+	poller      *poller
+}
+
+type workflowRule struct {
+	workflow, branch *regexp.Regexp
+	environment      string
+}
+
+// New makes the source; now is the clock of the backfill's beginning.
+func New(cfg Config, deps collectors.Deps, now func() time.Time) (*Source, error) {
+	s := &Source{hook: signature.Hex{
+		Header: "X-Hub-Signature-256", Prefix: "sha256=",
+		Secrets: []secret.String{cfg.WebhookSecret, cfg.PreviousWebhookSecret},
+	}}
+	for i, d := range cfg.Deployments {
+		key := fmt.Sprintf("sources.github.deployments[%d]", i)
+		if d.Workflow == "" || d.Environment == "" {
+			return nil, fmt.Errorf("%s: needs workflow and environment", key)
+		}
+		rule := workflowRule{environment: d.Environment}
+		var err error
+		if rule.workflow, err = regexp.Compile(d.Workflow); err != nil {
+			return nil, fmt.Errorf("%s.workflow: %w; correct the regular expression", key, err)
+		}
+		if rule.branch, err = regexp.Compile(d.Branch); err != nil {
+			return nil, fmt.Errorf("%s.branch: %w; correct the regular expression", key, err)
+		}
+		s.deployments = append(s.deployments, rule)
+	}
+	var err error
+	if s.labels, err = compileLabels(cfg.Labels); err != nil {
+		return nil, err
+	}
+	if len(cfg.Organisations)+len(cfg.Repositories) == 0 {
+		return s, nil
+	}
+	s.interval = cfg.Interval
+	s.poller, err = newPoller(cfg, deps, now)
+	return s, err
+}
+
+// Name implements collectors.Source.
+func (*Source) Name() string { return Name }
+
+// Verify implements collectors.Webhook.
+func (s *Source) Verify(header http.Header, body []byte, now time.Time) error {
+	return s.hook.Verify(header, body, now)
+}
