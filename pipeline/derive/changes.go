@@ -221,9 +221,11 @@ func (c *claims) touches(change int32) (yes bool, note string) {
 		q := &c.repo.requests[change]
 		note = q.gap
 		commits = q.result
-		if q.merge != none && len(g.commits[q.merge].Paths) > 0 {
+		switch {
+		case q.merge == none:
+		case g.isMerge(q.merge) && len(g.commits[q.merge].Paths) > 0:
 			commits = []int32{q.merge}
-		} else if q.merge != none && !g.isMerge(q.merge) && !allKnown(g, commits) && len(q.branch) > 0 {
+		case len(commits) == 1 && !allKnown(g, commits) && len(q.branch) > 0:
 			commits = q.branch
 		}
 	}

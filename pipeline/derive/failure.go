@@ -170,9 +170,11 @@ func (o *outcomes) rollbacks() map[*release]bool {
 	return back
 }
 
-// rework marks unplanned repair; the strongest rule stays.
+// rework marks unplanned repair; the strongest rule stays, and of its evidence
+// the first by name.
 func rework(r *release, rule, evidence string) {
-	if r.row.Rework == 0 || strength(rule) < strength(r.row.ReworkRule) {
+	stronger := cmp.Or(cmp.Compare(strength(rule), strength(r.row.ReworkRule)), strings.Compare(evidence, r.row.ReworkEvidence))
+	if r.row.Rework == 0 || stronger < 0 {
 		r.row.Rework, r.row.ReworkRule, r.row.ReworkEvidence = 1, rule, evidence
 	}
 }
@@ -224,7 +226,8 @@ func (o *outcomes) reverts(f *release, change int32) bool {
 		case len(o.repo.undoes[t.change]) == 0:
 			at = o.by[t.change]
 		}
-		if at == int32(f.order) || at == unclaimed || at == elsewhere { //nolint:gosec // Fewer releases than 2³¹.
+		// What is deployed with its revert, or after it, never was a failure.
+		if at >= int32(f.order) || at == unclaimed || at == elsewhere { //nolint:gosec // Fewer releases than 2³¹.
 			continue
 		}
 		found = true

@@ -19,7 +19,8 @@ func (r *Repo) linkMerges() {
 		if q.merge != none {
 			r.addLink(q.merge, link{change: n, part: none, rule: schema.LinkAncestor, evidence: q.MergeSHA})
 		}
-		if outer := into[n]; outer != none {
+		// A branch may itself have gone into another's, and so on.
+		for outer, hops := into[n], 0; outer != none && hops < len(r.requests); outer, hops = into[outer], hops+1 {
 			o := &r.requests[outer]
 			r.addLink(o.merge, link{change: n, part: none, rule: schema.LinkAncestor, evidence: o.MergeSHA + " (merged with " + o.ChangeID + ")"})
 		}

@@ -186,7 +186,8 @@ func (r *Repo) bySpelling(version string) string {
 }
 
 // oldestFirst orders requests so that one merged into another's branch comes
-// before it.
+// before it. Generations alone would not do: a squash lies below the branch it
+// comes from.
 func (r *Repo) oldestFirst() []int32 {
 	var order []int32
 	for i := range r.requests {
@@ -197,12 +198,19 @@ func (r *Repo) oldestFirst() []int32 {
 	slices.SortFunc(order, func(a, b int32) int {
 		x, y := &r.requests[a], &r.requests[b]
 		return cmp.Or(
+			r.mergedAt(x).Compare(r.mergedAt(y)),
 			cmp.Compare(r.graph.generation[x.merge], r.graph.generation[y.merge]),
-			timeOf(x.MergedAt).Compare(timeOf(y.MergedAt)),
 			strings.Compare(x.ChangeID, y.ChangeID),
 		)
 	})
 	return order
+}
+
+func (r *Repo) mergedAt(q *request) time.Time {
+	if q.MergedAt == nil {
+		return r.graph.commits[q.merge].CommittedAt
+	}
+	return *q.MergedAt
 }
 
 func timeOf(t *time.Time) time.Time {

@@ -22,6 +22,8 @@ func (r *Repo) assignCommits() {
 	for _, n := range r.oldestFirst() {
 		q := &r.requests[n]
 		switch {
+		case q.HeadSHA == q.MergeSHA:
+			q.result = r.take(n, r.forwarded(q))
 		case r.graph.isMerge(q.merge):
 			r.assignMerge(n, q)
 		default:
@@ -71,16 +73,12 @@ func (r *Repo) assignMerge(n int32, q *request) {
 	q.result = r.take(n, g.between(parents[1:], parents[:1]))
 }
 
-// assignLine: a merge commit with one parent is a squash, the last commit of a
-// rebase, or the branch itself after a fast-forward. Senders do not say which.
+// assignLine: a merge commit with one parent is a squash or the last commit of a
+// rebase. Senders do not say which.
 func (r *Repo) assignLine(n int32, q *request) {
 	g := r.graph
 	head := g.id(q.HeadSHA)
-	switch head {
-	case q.merge:
-		q.result = r.take(n, r.forwarded(q))
-		return
-	case none:
+	if head == none {
 		q.result = r.take(n, r.likelyRebase(q))
 		return
 	}
@@ -104,8 +102,8 @@ func (r *Repo) line(c int32, limit int) []int32 {
 	return out
 }
 
-// forwarded lists the commits of a fast-forward: those since the base, or as
-// many as the sender counts.
+// forwarded lists the commits of a fast-forward, whose head is the merge commit
+// itself: those since the base, or as many as the sender counts.
 func (r *Repo) forwarded(q *request) []int32 {
 	count := int(q.CommitCount)
 	if base := r.graph.id(q.BaseSHA); base != none && r.graph.reaches(base, q.merge) {
@@ -184,7 +182,10 @@ func (r *Repo) firstCommit(q *request) *time.Time {
 	if q.FirstCommitAt != nil {
 		return q.FirstCommitAt
 	}
-	commits := append(append([]int32{}, q.branch...), q.result...)
+	commits := q.branch
+	if len(commits) == 0 {
+		commits = q.result
+	}
 	if r.squashedBlindly(q) {
 		opened := q.OpenedAt
 		if !opened.After(schema.MinTime) {

@@ -13,8 +13,6 @@ import (
 	"github.com/headway-metrics/headway/schema"
 )
 
-func TestMain(m *testing.M) { clickhousetest.Main(m) }
-
 // outbox remembers what was published.
 type outbox struct {
 	mu   sync.Mutex

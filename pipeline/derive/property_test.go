@@ -1,0 +1,39 @@
+package derive_test
+
+import (
+	"flag"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/headway-metrics/headway/internal/clickhouse/clickhousetest"
+	"github.com/headway-metrics/headway/pipeline/derive"
+)
+
+func TestMain(m *testing.M) {
+	// Histories are cheap and their corners many; -rapid.checks still overrules.
+	if err := flag.Set("rapid.checks", "3000"); err != nil {
+		panic(err)
+	}
+	clickhousetest.Main(m)
+}
+
+// TestRandomHistories compares the rows of random histories, their facts in
+// disorder, with what brute force makes of the facts in order (invariant 3).
+func TestRandomHistories(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		h := drawHistory(t)
+		want := expect(h)
+		rep, in := h.disorder(rapid.Uint64().Draw(t, "disorder"))
+		in.Repo = derive.NewRepo(rep)
+		got := derive.Service(in, h.opt)
+		// The oracle does not word the evidence of a change.
+		for i := range got.Changes {
+			got.Changes[i].Evidence = ""
+		}
+		if d := outputDiff(want, got); d != "" {
+			t.Fatalf("wanted (-) and got (+):\n%s\n%s", d, h)
+		}
+	})
+}
