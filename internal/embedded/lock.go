@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -85,8 +86,17 @@ func lockHolder(path string) int {
 	return pid
 }
 
-// alive reports whether a process exists, even one of another user.
+// alive reports whether a process runs, even one of another user. One that has
+// ended but whose parent has not noticed does not count (only Linux can tell).
 func alive(pid int) bool {
-	err := syscall.Kill(pid, 0)
-	return err == nil || errors.Is(err, syscall.EPERM)
+	if err := syscall.Kill(pid, 0); err != nil && !errors.Is(err, syscall.EPERM) {
+		return false
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) //nolint:gosec // A number.
+	if err != nil {
+		return true
+	}
+	// "pid (name) state …", where the name may hold anything.
+	_, rest, _ := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" "))
+	return !bytes.HasPrefix(rest, []byte("Z"))
 }

@@ -9,6 +9,7 @@ import (
 
 func TestMain(m *testing.M) {
 	RunChildIfAsked()
+	runTestChildIfAsked()
 	code := m.Run()
 	if code == 0 {
 		if err := goleak.Find(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -241,5 +242,40 @@ func eventually(t *testing.T, within time.Duration, f func() error) {
 			t.Fatalf("not within %s: %v", within, err)
 		case <-tick.C:
 		}
+	}
+}
+
+// TestWarehouseEndsWithItsParent: a parent killed with -9 leaves no engine
+// behind, and the next one starts on the same data.
+func TestWarehouseEndsWithItsParent(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	parent, words := spawn(t, "warehouse", dir)
+	pid, err := strconv.Atoi(words[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := loadPasswords(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer := Credentials{Username: writeUser, Password: secretOf(b.Write)}
+	for _, q := range []string{
+		"CREATE DATABASE headway", "CREATE TABLE headway.t (a UInt32) ENGINE = MergeTree ORDER BY a",
+		"INSERT INTO headway.t SELECT number FROM numbers(1000)",
+	} {
+		if _, err := ask(t.Context(), words[1], writer, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	parent.kill()
+	began := time.Now()
+	next := start(t, dir) // Waits for the orphan, which holds the lock.
+	t.Logf("the next warehouse was ready %s after the kill", time.Since(began).Round(time.Millisecond))
+	if alive(pid) {
+		t.Errorf("the engine %d outlived its parent", pid)
+	}
+	if got := mustAsk(t, next, "SELECT count() FROM headway.t"); got != "1000" {
+		t.Errorf("%s rows are left of 1000", got)
 	}
 }
