@@ -69,7 +69,7 @@ func TestSecretsComeFromFilesAndEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "headway.yaml")
-	text := "http:\n  api_token_file: token\nclickhouse:\n  password: ${env:HEADWAY_TEST_PASSWORD}\nsources:\n  github:\n    webhook_secrets: ['${env:HEADWAY_TEST_PASSWORD}']\n"
+	text := "http:\n  api_token_file: token\nclickhouse:\n  password: ${env:HEADWAY_TEST_PASSWORD}\nsources:\n  github:\n    webhook_secrets: ['${env:HEADWAY_TEST_PASSWORD}', '${file:token}']\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestSecretsComeFromFilesAndEnvironment(t *testing.T) {
 	var gh struct {
 		Secrets []secret.String `yaml:"webhook_secrets"`
 	}
-	if err := cfg.Sources.Decode("github", &gh); err != nil || len(gh.Secrets) != 1 || gh.Secrets[0].Reveal() != "from the environment" {
+	if err := cfg.Sources.Decode("github", &gh); err != nil || len(gh.Secrets) != 2 || gh.Secrets[0].Reveal() != "from the environment" || gh.Secrets[1].Reveal() != "from a file" {
 		t.Errorf("a source's secret: %v, %v", gh, err)
 	}
 }

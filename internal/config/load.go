@@ -76,13 +76,14 @@ func at(path string, tk *token.Token, format string, args ...any) error {
 }
 
 var (
-	envRef     = regexp.MustCompile(`\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}`)
+	reference  = regexp.MustCompile(`\$\{(env|file):([^}]+)\}`)
 	secretFile = regexp.MustCompile(`^(.*(?:secret|token|password|key)s?)_file$`)
 	secretKey  = regexp.MustCompile(`(?:^|_)(?:secret|token|password|api_key|private_key|signing_key|routing_key)s?$`)
 )
 
-// expander replaces ${env:NAME} in every value, turns "token_file: PATH" into
-// "token: <content>", and refuses a secret written into the file itself.
+// expander replaces ${env:NAME} and ${file:PATH} in every value, turns
+// "token_file: PATH" into "token: <content>", and refuses a secret written into the
+// file itself. Paths are relative to the configuration file.
 type expander struct {
 	path, dir string
 	problems  []error
@@ -112,17 +113,12 @@ func (x *expander) pair(m *ast.MappingValueNode) {
 		return
 	}
 	x.expand(val)
-	name := val.Value
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(x.dir, name)
-	}
-	b, err := readSecret(name)
-	if err != nil {
-		x.problems = append(x.problems, at(x.path, val.Token, "%s: cannot read the secret file: %v; create it or correct the path", key.Value, err))
+	content, ok := x.secretFile(val, key.Value, val.Value)
+	if !ok {
 		return
 	}
 	key.Value = match[1]
-	val.Value = strings.TrimSpace(string(b))
+	val.Value = content
 }
 
 // maxSecret bounds what is read as a secret, in bytes; a private key fits.
@@ -142,7 +138,7 @@ func readSecret(name string) ([]byte, error) {
 func (x *expander) refuseLiteral(key string, v ast.Node) {
 	switch n := v.(type) {
 	case *ast.StringNode:
-		if n.Value != "" && !envRef.MatchString(n.Value) {
+		if n.Value != "" && !reference.MatchString(n.Value) {
 			x.problems = append(x.problems, at(x.path, n.Token,
 				"%s: a secret must not be written into the file; use ${env:NAME} or %s_file: PATH", key, key))
 		}
@@ -157,12 +153,30 @@ func (x *expander) refuseLiteral(key string, v ast.Node) {
 }
 
 func (x *expander) expand(s *ast.StringNode) {
-	s.Value = envRef.ReplaceAllStringFunc(s.Value, func(ref string) string {
-		name := envRef.FindStringSubmatch(ref)[1]
+	s.Value = reference.ReplaceAllStringFunc(s.Value, func(ref string) string {
+		m := reference.FindStringSubmatch(ref)
+		kind, name := m[1], m[2]
+		if kind == "file" {
+			content, _ := x.secretFile(s, ref, name)
+			return content
+		}
 		v, ok := os.LookupEnv(name)
 		if !ok {
-			x.problems = append(x.problems, at(x.path, s.Token, "environment variable %s is not set; set it or remove ${env:%s}", name, name))
+			x.problems = append(x.problems, at(x.path, s.Token, "environment variable %s is not set; set it or remove %s", name, ref))
 		}
 		return v
 	})
+}
+
+// secretFile reads what key refers to; false, with a problem noted, when it cannot.
+func (x *expander) secretFile(n *ast.StringNode, key, name string) (string, bool) {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(x.dir, name)
+	}
+	b, err := readSecret(name)
+	if err != nil {
+		x.problems = append(x.problems, at(x.path, n.Token, "%s: cannot read the secret file: %v; create it or correct the path", key, err))
+		return "", false
+	}
+	return strings.TrimSpace(string(b)), true
 }
