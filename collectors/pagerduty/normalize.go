@@ -115,6 +115,19 @@ type snapshot struct {
 	} `json:"acknowledgements"`
 	LastStatusChangeAt *time.Time `json:"last_status_change_at"`
 	ResolvedAt         *time.Time `json:"resolved_at"`
+	UpdatedAt          *time.Time `json:"updated_at"`
+}
+
+// updateAsOf makes an update that a later listing of the same incident beats,
+// since a listing tells the title, service and priority of its own day.
+func (s snapshot) updateAsOf(kind string, at time.Time) *schema.IncidentUpdate {
+	u := s.update(kind, at)
+	for _, t := range []*time.Time{s.LastStatusChangeAt, s.UpdatedAt} {
+		if t != nil {
+			u.Version = max(u.Version, schema.NewVersion(*t, 0))
+		}
+	}
+	return u
 }
 
 func normalizeSnapshot(data []byte) ([]schema.Fact, error) {
@@ -125,9 +138,9 @@ func normalizeSnapshot(data []byte) ([]schema.Fact, error) {
 	if s.ID == "" || s.CreatedAt == nil || s.CreatedAt.IsZero() {
 		return nil, errors.New("incident without id or created_at")
 	}
-	out := []schema.Fact{s.update(schema.IncidentTriggered, *s.CreatedAt)}
+	out := []schema.Fact{s.updateAsOf(schema.IncidentTriggered, *s.CreatedAt)}
 	if s.Status == "acknowledged" && len(s.Acknowledgements) > 0 && !s.Acknowledgements[0].At.IsZero() {
-		out = append(out, s.update(schema.IncidentAcknowledged, s.Acknowledgements[0].At))
+		out = append(out, s.updateAsOf(schema.IncidentAcknowledged, s.Acknowledgements[0].At))
 	}
 	if s.Status == "resolved" {
 		at := s.ResolvedAt
@@ -137,7 +150,7 @@ func normalizeSnapshot(data []byte) ([]schema.Fact, error) {
 		if at == nil || at.IsZero() {
 			return nil, errors.New("resolved incident without resolved_at or last_status_change_at")
 		}
-		out = append(out, s.update(schema.IncidentResolved, *at))
+		out = append(out, s.updateAsOf(schema.IncidentResolved, *at))
 	}
 	return out, nil
 }
