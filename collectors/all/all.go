@@ -8,6 +8,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/git"
 	"github.com/headway-metrics/headway/collectors/github"
 	"github.com/headway-metrics/headway/collectors/gitops"
+	"github.com/headway-metrics/headway/collectors/jira"
 	"github.com/headway-metrics/headway/collectors/pagerduty"
 )
 
@@ -19,6 +20,7 @@ func Entries() []collectors.Entry {
 		git.Entry(),
 		github.Entry(),
 		gitops.Entry(),
+		jira.Entry(),
 		pagerduty.Entry(),
 	}
 }

@@ -1,0 +1,189 @@
+package jira
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/rest"
+	"github.com/headway-metrics/headway/collectors/signature"
+	"github.com/headway-metrics/headway/internal/secret"
+	"github.com/headway-metrics/headway/schema"
+)
+
+// Name of the source.
+const Name = "jira"
+
+// Kinds of Jira.
+const (
+	Cloud      = "cloud"
+	DataCenter = "datacenter"
+)
+
+const (
+	defaultInterval = 5 * time.Minute
+	defaultHistory  = 180 * 24 * time.Hour
+)
+
+// Config is the part of the configuration under sources.jira.
+type Config struct {
+	// Kind is Cloud or DataCenter.
+	Kind string `yaml:"kind" json:"kind,omitempty" jsonschema:"enum=cloud,enum=datacenter,default=cloud"`
+	// URL of Jira, for its REST API and for links.
+	URL string `yaml:"url" json:"url,omitempty" jsonschema:"description=Address of Jira: https://acme.atlassian.net"`
+	// Email belongs to the token of a Cloud user; Data Center needs none.
+	Email string `yaml:"email" json:"email,omitempty" jsonschema:"description=E-mail address that belongs to the Cloud token"`
+	// Token is a Cloud API token or a Data Center personal access token; empty
+	// asks nothing.
+	Token secret.String `yaml:"token" json:"token,omitempty" jsonschema:"description=API token with read access; without it only webhooks are taken"`
+	// WebhookSecrets sign the deliveries.
+	WebhookSecrets []secret.String `yaml:"webhook_secrets" json:"webhook_secrets,omitempty" jsonschema:"description=Secrets of the webhooks"`
+	// JQL narrows what is read; it holds no order.
+	JQL string `yaml:"jql" json:"jql,omitempty" jsonschema:"description=Which issues to read: project in (PLAT\\, SUP)"`
+	// Interval between two polls.
+	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,default=5m"`
+	// History is how far back the first poll reads.
+	History time.Duration `yaml:"history" json:"history,omitempty" jsonschema:"type=string,description=How far back the first poll reads,default=4320h"`
+	// Fields are the ids of the custom fields that hold what Jira has no field for.
+	Fields Fields `yaml:"fields" json:"fields,omitzero"`
+	// Rules type the issues; the first that matches counts.
+	Rules []Rule `yaml:"rules" json:"rules,omitempty"`
+	// Cancelled are the resolutions of requests that were not served.
+	Cancelled []string `yaml:"cancelled" json:"cancelled,omitempty" jsonschema:"description=Resolutions of requests that were not served"`
+}
+
+// Fields are ids such as customfield_10001.
+type Fields struct {
+	Team       string `yaml:"team" json:"team,omitempty"`
+	Service    string `yaml:"service" json:"service,omitempty"`
+	Category   string `yaml:"category" json:"category,omitempty"`
+	Theme      string `yaml:"theme" json:"theme,omitempty"`
+	Capability string `yaml:"capability" json:"capability,omitempty"`
+}
+
+func (f Fields) all() []string {
+	return slices.DeleteFunc([]string{f.Team, f.Service, f.Category, f.Theme, f.Capability}, func(s string) bool { return s == "" })
+}
+
+// Rule matches issues that have one of each list that is not empty; names are
+// compared without case.
+type Rule struct {
+	Projects   []string `yaml:"projects" json:"projects,omitempty"`
+	IssueTypes []string `yaml:"issue_types" json:"issue_types,omitempty"`
+	Labels     []string `yaml:"labels" json:"labels,omitempty"`
+	Components []string `yaml:"components" json:"components,omitempty"`
+	// Type is bug, incident, support, feature, request or task.
+	Type string `yaml:"type" json:"type" jsonschema:"enum=bug,enum=incident,enum=support,enum=feature,enum=request,enum=task"`
+	// Category, Theme and Capability are set where the fields give none.
+	Category   string `yaml:"category" json:"category,omitempty"`
+	Theme      string `yaml:"theme" json:"theme,omitempty"`
+	Capability string `yaml:"capability" json:"capability,omitempty"`
+}
+
+// Entry is the source's line in the registry.
+func Entry() collectors.Entry {
+	return collectors.Entry{
+		Name:  Name,
+		Title: "Jira",
+		Config: func() any {
+			return &Config{
+				Kind: Cloud, Interval: defaultInterval, History: defaultHistory,
+				Cancelled: []string{"Won't Do", "Won't Fix", "Declined", "Duplicate", "Cannot Reproduce", "Cancelled", "Canceled"},
+			}
+		},
+		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
+			c, ok := cfg.(*Config)
+			if !ok {
+				return nil, fmt.Errorf("jira: configuration is a %T", cfg)
+			}
+			return New(*c, deps)
+		},
+	}
+}
+
+var (
+	fieldID = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+	types   = []string{schema.TicketBug, schema.TicketIncident, schema.TicketSupport, schema.TicketFeature, schema.TicketRequest, schema.TicketTask}
+)
+
+// Validate returns every problem with the key that has it and the fix.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if len(c.WebhookSecrets) == 0 && c.Token == "" {
+		bad("webhook_secrets and token are both missing: set one of them, or both")
+	}
+	for i, s := range c.WebhookSecrets {
+		if s == "" {
+			bad("webhook_secrets[%d] is empty: take it out or give the secret", i)
+		}
+	}
+	if c.Kind != Cloud && c.Kind != DataCenter {
+		bad("kind is %q: write cloud or datacenter", c.Kind)
+	}
+	if err := rest.CheckBase(c.URL); err != nil {
+		bad("url %w", err)
+	}
+	if c.Kind == Cloud && c.Token != "" && c.Email == "" {
+		bad("email is missing: a Cloud token needs the e-mail address of its user")
+	}
+	if strings.Contains(strings.ToLower(c.JQL), "order by") {
+		bad("jql holds an order: take it out, issues are read by creation")
+	}
+	if c.Interval < 10*time.Second {
+		bad("interval is %s: give at least 10s, such as 5m", c.Interval)
+	}
+	if c.History < 0 {
+		bad("history is %s: give 0s or more, such as 4320h", c.History)
+	}
+	for _, f := range c.Fields.all() {
+		if !fieldID.MatchString(f) {
+			bad("fields holds %q: give the id of a field, such as customfield_10001", f)
+		}
+	}
+	for i, r := range c.Rules {
+		if !slices.Contains(types, r.Type) {
+			bad("rules[%d].type is %q: write one of %s", i, r.Type, strings.Join(types, ", "))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Source takes and asks for Jira's issues.
+type Source struct {
+	cfg    Config
+	scheme signature.Hex
+	client rest.Client
+	log    *slog.Logger
+	now    func() time.Time
+}
+
+// New checks the configuration.
+func New(cfg Config, deps collectors.Deps) (*Source, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.URL = strings.TrimSuffix(cfg.URL, "/")
+	return &Source{
+		cfg:    cfg,
+		scheme: signature.Hex{Header: "X-Hub-Signature", Prefix: "sha256=", Secrets: cfg.WebhookSecrets},
+		client: rest.Client{HTTP: deps.HTTP, Base: cfg.URL, Authorize: func(r *http.Request) {
+			if cfg.Kind == Cloud {
+				r.SetBasicAuth(cfg.Email, cfg.Token.Reveal())
+				return
+			}
+			r.Header.Set("Authorization", "Bearer "+cfg.Token.Reveal())
+		}},
+		log: cmp.Or(deps.Logger, slog.New(slog.DiscardHandler)), now: time.Now,
+	}, nil
+}
+
+// Name is "jira".
+func (*Source) Name() string { return Name }

@@ -1,0 +1,375 @@
+package jira
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/collectortest"
+	"github.com/headway-metrics/headway/internal/secret"
+	"github.com/headway-metrics/headway/schema"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newSource(t testing.TB, change ...func(*Config)) *Source {
+	t.Helper()
+	cfg := *Entry().Config().(*Config)
+	cfg.URL, cfg.WebhookSecrets = "https://acme.atlassian.net/", []secret.String{"a-secret"}
+	cfg.Fields = Fields{Team: "customfield_1", Capability: "customfield_2", Service: "customfield_3"}
+	cfg.Rules = []Rule{
+		{Projects: []string{"PLAT"}, Labels: []string{"Database"}, IssueTypes: []string{"service request"}, Type: schema.TicketRequest, Capability: "database", Theme: "data"},
+		{Components: []string{"nothing"}, Type: schema.TicketTask},
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	s, err := New(cfg, collectors.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	collectortest.Golden(t, newSource(t), "testdata")
+}
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	c := collectortest.Case{Source: s, Sign: func(h http.Header, b []byte, now time.Time) { s.scheme.Sign(h, b, now) }}
+	for name, ev := range collectortest.Events(t, Name, "testdata") {
+		if ev.Type == typeSearched {
+			c.Events = append(c.Events, ev)
+			continue
+		}
+		c.Deliveries = append(c.Deliveries, collectortest.Delivery{Name: name, Header: http.Header{"X-Atlassian-Webhook-Identifier": {name}}, Body: ev.Data})
+	}
+	c.Deliveries = append(c.Deliveries, collectortest.Delivery{Name: "nonsense", Header: http.Header{}, Body: []byte("[]")})
+	collectortest.Check(t, c)
+}
+
+// facts reads the events of testdata by name.
+func facts(t *testing.T, name string) []schema.Fact {
+	t.Helper()
+	fs, err := newSource(t).Normalize(collectortest.Events(t, Name, "testdata")[name])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fs
+}
+
+func TestSearchBeatsWebhookOfTheSameMoment(t *testing.T) {
+	t.Parallel()
+	hook, searched := facts(t, "hook_created")[0].(*schema.Ticket), facts(t, "request_open")[0].(*schema.Ticket)
+	if hook.TicketID != searched.TicketID || hook.Version >= searched.Version {
+		t.Errorf("webhook %d, search %d", hook.Version, searched.Version)
+	}
+}
+
+func TestMovedIssueKeepsItsID(t *testing.T) {
+	t.Parallel()
+	moved, was := facts(t, "hook_moved")[0].(*schema.Ticket), facts(t, "hook_created")[0].(*schema.Ticket)
+	if moved.TicketID != was.TicketID || moved.Project != "SUP" || !strings.HasSuffix(moved.URL, "/SUP-9") {
+		t.Errorf("ticket is %+v", moved)
+	}
+}
+
+func TestDoneWithoutResolutionDate(t *testing.T) {
+	t.Parallel()
+	tk := facts(t, "done_without_resolution_date")[0].(*schema.Ticket)
+	if tk.ResolvedAt == nil || !tk.ResolvedAt.Equal(time.Date(2026, 5, 2, 10, 0, 0, 0, time.UTC)) {
+		t.Errorf("resolved at %v", tk.ResolvedAt)
+	}
+}
+
+func TestFirstResponseIsByAnother(t *testing.T) {
+	t.Parallel()
+	want := time.Date(2026, 5, 1, 8, 30, 0, 0, time.UTC)
+	if tk := facts(t, "request_open")[0].(*schema.Ticket); tk.FirstResponseAt == nil || !tk.FirstResponseAt.Equal(want) {
+		t.Errorf("cloud: first response at %v", tk.FirstResponseAt)
+	}
+	if tk := facts(t, "datacenter_support")[0].(*schema.Ticket); tk.FirstResponseAt != nil || tk.Type != schema.TicketSupport {
+		t.Errorf("data center: ticket is %+v", tk)
+	}
+}
+
+func TestManualRequest(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"request_open": schema.RequestOpen, "request_served": schema.RequestCompleted, "request_declined": schema.RequestCancelled} {
+		r := facts(t, name)[1].(*schema.Request)
+		if r.Status != want || r.Channel != schema.ChannelManual || r.CapabilityID == "" || r.HumanSteps != 1 {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	if r := facts(t, "request_open")[1].(*schema.Request); r.CapabilityID != "postgres" || r.TeamRef != "checkout-team" || r.ServiceRef != "shop" {
+		t.Errorf("fields: %+v", r)
+	}
+}
+
+func TestIncidentUpdates(t *testing.T) {
+	t.Parallel()
+	var kinds []string
+	for _, f := range facts(t, "incident_reopened")[1:] {
+		kinds = append(kinds, f.(*schema.IncidentUpdate).Kind)
+	}
+	if !slices.Equal(kinds, []string{"triggered", "resolved", "reopened", "resolved"}) {
+		t.Errorf("updates are %v", kinds)
+	}
+	if tk := facts(t, "incident_reopened")[0].(*schema.Ticket); tk.Reopened != 1 {
+		t.Errorf("reopened %d times", tk.Reopened)
+	}
+}
+
+// server is Jira with both searches.
+type server struct {
+	*httptest.Server
+	mu     sync.Mutex
+	issues int
+	// searches are the JQL asked for.
+	searches []string
+	fail     func(w http.ResponseWriter, r *http.Request) bool
+}
+
+func newServer(t *testing.T, issues int) *server {
+	t.Helper()
+	s := &server{issues: issues}
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cloud := strings.HasPrefix(r.URL.Path, "/rest/api/3")
+	if _, p, _ := r.BasicAuth(); cloud && p != "hunter2" || !cloud && r.Header.Get("Authorization") != "Bearer hunter2" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if s.fail != nil && s.fail(w, r) {
+		return
+	}
+	q := r.URL.Query()
+	switch r.URL.Path {
+	case "/rest/api/3/myself", "/rest/api/2/myself":
+		_, _ = w.Write([]byte(`{"timeZone":"America/New_York"}`))
+		return
+	case "/rest/api/3/search":
+		w.WriteHeader(http.StatusGone)
+		return
+	}
+	s.searches = append(s.searches, q.Get("jql"))
+	start := 0
+	if cloud {
+		_, _ = fmt.Sscanf(q.Get("nextPageToken"), "page-%d", &start)
+	} else {
+		_, _ = fmt.Sscan(q.Get("startAt"), &start)
+	}
+	var issues []any
+	end := min(start+pageSize, s.issues)
+	for i := start; i < end; i++ {
+		issues = append(issues, map[string]any{"id": fmt.Sprint(i), "key": fmt.Sprintf("PLAT-%d", i), "fields": map[string]any{
+			"created": "2026-05-01T10:00:00.000+0000", "updated": "2026-05-01T11:00:00.000+0000", "issuetype": map[string]string{"name": "Bug"},
+		}})
+	}
+	out := map[string]any{"issues": issues}
+	if cloud {
+		if out["isLast"] = true; end < s.issues {
+			out["isLast"], out["nextPageToken"] = false, fmt.Sprintf("page-%d", end)
+		}
+	} else {
+		out["total"], out["startAt"] = s.issues, start
+	}
+	_ = json.NewEncoder(w).Encode(out)
+}
+
+func (s *server) source(t *testing.T, kind string) *Source {
+	t.Helper()
+	src := newSource(t, func(c *Config) {
+		c.Kind, c.URL, c.Email, c.Token, c.JQL = kind, s.URL, "a@example.com", "hunter2", "project = PLAT"
+	})
+	src.client.HTTP = s.Client()
+	src.now = func() time.Time { return time.Date(2026, 5, 10, 12, 0, 0, 0, time.UTC) }
+	return src
+}
+
+func TestPollContract(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{Cloud, DataCenter} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, 2*pagesPerPoll*pageSize+7)
+			events := collectortest.CheckPoller(t, func() collectors.Poller { return s.source(t, kind) })
+			if len(events) != s.issues {
+				t.Errorf("%d events", len(events))
+			}
+		})
+	}
+}
+
+func TestTimesInJQLAreInTheUsersZone(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 1)
+	src := s.source(t, Cloud)
+	var p collectortest.Publisher
+	if _, err := src.Poll(t.Context(), collectors.Cursor(`{"since":"2026-05-10T11:00:00Z"}`), p.Publish); err != nil {
+		t.Fatal(err)
+	}
+	want := `(project = PLAT) AND updated >= "2026-05-10 06:55" ORDER BY created ASC, key ASC`
+	if !slices.Equal(s.searches, []string{want}) {
+		t.Errorf("searches are %q", s.searches)
+	}
+	// On the night when 01:30 is there twice, both are asked for.
+	if _, err := src.Poll(t.Context(), collectors.Cursor(`{"since":"2026-11-01T06:35:00Z"}`), p.Publish); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.searches[1]; !strings.Contains(got, `"2026-11-01 00:30"`) {
+		t.Errorf("search is %q", got)
+	}
+}
+
+func TestNextSearchBeginsWhereThisOneBegan(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 3)
+	var p collectortest.Publisher
+	cur, err := s.source(t, Cloud).Poll(t.Context(), nil, p.Publish)
+	if err != nil || !strings.Contains(string(cur), `"since":"2026-05-10T12:00:00Z"`) || strings.Contains(string(cur), "jql") {
+		t.Errorf("cursor is %s (%v)", cur, err)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	code := func(n int) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(n); return true }
+	}
+	for name, c := range map[string]struct {
+		fail func(http.ResponseWriter, *http.Request) bool
+		want string
+	}{
+		"401": {code(http.StatusUnauthorized), "token is wrong"},
+		"500": {code(http.StatusInternalServerError), "answers 500"},
+		"410": {code(http.StatusGone), "set sources.jira.kind to cloud"},
+		"429": {code(http.StatusTooManyRequests), "answers 429"},
+		"truncated": {func(w http.ResponseWriter, _ *http.Request) bool {
+			_, _ = w.Write([]byte(`{"issues":[`))
+			return true
+		}, "cut off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, 5)
+			s.fail = c.fail
+			var p collectortest.Publisher
+			before := collectors.Cursor(`{"since":"2026-05-10T11:00:00Z"}`)
+			after, err := s.source(t, DataCenter).Poll(t.Context(), before, p.Publish)
+			if err == nil || !strings.Contains(err.Error(), c.want) || string(after) != string(before) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("cursor %s, error %v", after, err)
+			}
+			var retry *collectors.RetryAfterError
+			if errors.As(err, &retry) != (name == "429") {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
+}
+
+func TestResumesInsideASearch(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 350)
+	s.fail = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Query().Get("nextPageToken") == "page-200" {
+			w.WriteHeader(http.StatusInternalServerError)
+			return true
+		}
+		return false
+	}
+	var p collectortest.Publisher
+	cur, err := s.source(t, Cloud).Poll(t.Context(), nil, p.Publish)
+	if err == nil || !strings.Contains(string(cur), "page-200") || len(p.Events()) != 200 {
+		t.Fatalf("cursor %s after %d events (%v)", cur, len(p.Events()), err)
+	}
+	s.mu.Lock()
+	s.fail = nil
+	s.mu.Unlock()
+	if _, err = s.source(t, Cloud).Poll(t.Context(), cur, p.Publish); err != nil || len(p.Events()) != 350 {
+		t.Errorf("%d events (%v)", len(p.Events()), err)
+	}
+	// An expired page token begins the search anew.
+	s.mu.Lock()
+	s.fail = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Query().Get("nextPageToken") != "" {
+			w.WriteHeader(http.StatusBadRequest)
+			return true
+		}
+		return false
+	}
+	s.mu.Unlock()
+	after, err := s.source(t, Cloud).Poll(t.Context(), cur, p.Publish)
+	if err == nil || strings.Contains(string(after), "page-") {
+		t.Errorf("cursor %s (%v)", after, err)
+	}
+}
+
+func TestConfigNamesKeyAndFix(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"nothing":  {func(c *Config) { c.WebhookSecrets = nil }, "webhook_secrets and token are both missing"},
+		"kind":     {func(c *Config) { c.Kind = "server" }, `kind is "server": write cloud or datacenter`},
+		"url":      {func(c *Config) { c.URL = "" }, "url is no address"},
+		"email":    {func(c *Config) { c.Token = "x" }, "email is missing"},
+		"order":    {func(c *Config) { c.JQL = "a = b ORDER BY x" }, "jql holds an order"},
+		"interval": {func(c *Config) { c.Interval = 1 }, "interval is 1ns"},
+		"field":    {func(c *Config) { c.Fields.Team = "a,b" }, `fields holds "a,b"`},
+		"type":     {func(c *Config) { c.Rules = []Rule{{Type: "x"}} }, `rules[0].type is "x": write one of bug`},
+	} {
+		cfg := *Entry().Config().(*Config)
+		cfg.URL, cfg.WebhookSecrets = "https://acme.atlassian.net", []secret.String{"s"}
+		c.change(&cfg)
+		if _, err := New(cfg, collectors.Deps{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzNormalize(f *testing.F) {
+	s := newSource(f)
+	for _, ev := range collectortest.Events(f, Name, "testdata") {
+		f.Add(ev.Type == typeSearched, []byte(ev.Data))
+	}
+	f.Fuzz(func(t *testing.T, searched bool, data []byte) {
+		ev := schema.Event{ID: "1", Source: Name, Type: typeSearched, Time: collectortest.Time, Data: data}
+		if !searched {
+			events, err := s.Events(http.Header{}, data, collectortest.Time)
+			if err != nil || len(events) != 1 || events[0].Validate() != nil {
+				t.Fatalf("%v (%v)", events, err)
+			}
+			ev = events[0]
+		}
+		facts, err := s.Normalize(ev)
+		if err != nil {
+			return
+		}
+		for _, fact := range facts {
+			if err := schema.Seal(fact, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
