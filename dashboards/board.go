@@ -42,7 +42,8 @@ func newBoard(uid, title, answers, reading string, vars ...cog.Builder[dashboard
 	b.builder.Link(dashboard.NewDashboardLinkBuilder("Dashboards").Type(dashboard.DashboardLinkTypeDashboards).
 		Tags([]string{Tag}).AsDropdown(true).KeepTime(true).IncludeVars(true))
 	place(b, gridWidth, headerHeight, text.NewPanelBuilder().Transparent(true).Mode(text.TextModeMarkdown).
-		Content(fmt.Sprintf("**%s** %s\n\n**${data}** · ${organisation} · days and weeks are cut in ${timezone}", answers, reading)))
+		Content(fmt.Sprintf("**%s** %s\n\n**${data}** · ${organisation} · days and weeks are cut in ${timezone}\n\n"+
+			"Choose teams or services above. A title with a link opens the detail; the description of a panel has its definition, version and n.", answers, reading)))
 	return b
 }
 

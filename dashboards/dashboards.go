@@ -42,7 +42,7 @@ type Dashboard struct {
 // All builds every dashboard, in the order in which they are shown.
 func All() ([]Dashboard, error) {
 	builders := []func() (*board, error){
-		overview, delivery, leadTimeDetail, stabilityDetail, adoption, selfService, experience,
+		overview, delivery, leadTimeDetail, stabilityDetail, adoption, selfService, experience, dataQuality,
 	}
 	var out []Dashboard
 	for _, build := range builders {

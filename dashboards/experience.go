@@ -29,7 +29,7 @@ func experience() (*board, error) {
 	for _, each := range []figure{nps, satisfied, response} {
 		p := columns(each.Title+" by wave", describe(each, "One bar per wave and version of the question; versions are never put together. The interval is in the tooltip and in the table below."), wavesSQL(each), "wave").
 			Unit(unit(each)).OverrideByName(nName(each), append(tooltipOnly(), property("unit", "short"))).
-			OverrideByName(lowName, tooltipOnly()).OverrideByName("95 % interval, high end", tooltipOnly())
+			OverrideByName(lowName, tooltipOnly()).OverrideByName(highEndName, tooltipOnly())
 		if each.Unit == metrics.UnitRatio {
 			p.Max(1)
 		}
@@ -37,8 +37,8 @@ func experience() (*board, error) {
 	}
 	b.row("Groups")
 	for _, each := range []figure{nps, satisfied, response} {
-		place(b, 8, 10, rows(each.Title+" by team and wave", describe(each, "Teams by name, not by value. A small team's number moves a lot by chance: read the interval first."), groupsSQL(each)).
-			OverrideByName(each.Title, unitOf(unit(each))).OverrideByName("Low", unitOf(unit(each))).OverrideByName("High", unitOf(unit(each))))
+		place(b, 8, 10, rows(each.Title+" by team and wave", describe(each, "Teams by name, not by value. A small team's number moves a lot by chance: read the 95 % interval, *Low* to *High*, first."), groupsSQL(each)).
+			Unit(unit(each)).Decimals(0).OverrideByName("n", unitOf("short")))
 	}
 	return b, nil
 }
@@ -54,20 +54,20 @@ func versioned(m figure) string {
 // latestWave is a metric of the last wave in the time range, beside the wave
 // before when it asked the same version of the question.
 func latestWave(m figure) *stat.PanelBuilder {
-	sql := fmt.Sprintf(`SELECT waves[1].1 AS %[1]s, waves[1].2 AS %[2]s, waves[1].3 AS %[3]s, waves[1].4 AS "high end",
+	sql := fmt.Sprintf(`SELECT waves[1].1 AS %[1]s, waves[1].2 AS %[2]s, waves[1].3 AS %[3]s, waves[1].4 AS %[4]s,
   if(waves[2].5 = waves[1].5, waves[2].1, NULL) AS "Wave before"
 FROM (
   SELECT groupArray((value, n, low, high, version)) AS waves
   FROM (
-    SELECT value, n, low, high, %[4]s AS version
+    SELECT value, n, low, high, %[5]s AS version
     FROM (
-%[5]s
+%[6]s
     )
     WHERE n > 0
     ORDER BY bucket_from DESC, wave DESC
   )
 )
-WHERE notEmpty(waves)`, quoted(m.Title), quoted(nName(m)), quoted(lowName), versioned(m), m.PointsSQL(slice(m, metrics.Day, metrics.Wave)))
+WHERE notEmpty(waves)`, quoted(m.Title), quoted(nName(m)), quoted(lowName), quoted(highEndName), versioned(m), m.PointsSQL(slice(m, metrics.Day, metrics.Wave)))
 	return stat.NewPanelBuilder().Title(m.Title).Datasource(clickhousequery.Ref()).Description(describe(m, explainNote(m))).
 		WithTarget(clickhousequery.Table("A", sql)).Unit(unit(m)).Decimals(0).
 		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/").Values(false)).
@@ -85,21 +85,21 @@ func waveName(m figure) string {
 }
 
 func wavesSQL(m figure) string {
-	return fmt.Sprintf(`SELECT name AS wave, value AS %s, low AS %s, high AS "95 %% interval, high end", n AS %s
+	return fmt.Sprintf(`SELECT name AS wave, value AS %s, low AS %s, high AS %s, n AS %s
 FROM (SELECT *, %s AS name FROM (
 %s
 ))
 WHERE n > 0
 ORDER BY bucket_from, name
-LIMIT 100`, quoted(m.Title), quoted(lowName), quoted(nName(m)), waveName(m), m.PointsSQL(slice(m, metrics.Day, metrics.Wave)))
+LIMIT 100`, quoted(m.Title), quoted(lowName), quoted(highEndName), quoted(nName(m)), waveName(m), m.PointsSQL(slice(m, metrics.Day, metrics.Wave)))
 }
 
 func groupsSQL(m figure) string {
-	return fmt.Sprintf(`SELECT name AS "Wave", team AS "Team", value AS %s, low AS "Low", high AS "High", n AS %s
+	return fmt.Sprintf(`SELECT name AS "Wave", team AS "Team", value AS "Value", low AS "Low", high AS "High", n AS "n"
 FROM (SELECT *, %s AS name FROM (
 %s
 ))
 WHERE n > 0
 ORDER BY bucket_from DESC, name, team
-LIMIT 500`, quoted(m.Title), quoted(nName(m)), waveName(m), m.PointsSQL(slice(m, metrics.Day, metrics.Wave, metrics.Team)))
+LIMIT 500`, waveName(m), m.PointsSQL(slice(m, metrics.Day, metrics.Wave, metrics.Team)))
 }

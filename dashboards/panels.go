@@ -175,6 +175,14 @@ func serviceLink(uid, column string) []dashboard.DynamicConfigValue {
 	}})}
 }
 
+// serviceLinkOnly is serviceLink on a dashboard without a choice of teams.
+func serviceLinkOnly(uid, column string) []dashboard.DynamicConfigValue {
+	return []dashboard.DynamicConfigValue{property("links", []map[string]any{{
+		"title": "Show this service",
+		"url":   "/d/" + uid + `?${__url_time_range}&var-service=${__data.fields["` + column + `"]}`,
+	}})}
+}
+
 // pageLink makes a table's column open the page that a hidden column names.
 func pageLink(column string) []dashboard.DynamicConfigValue {
 	return []dashboard.DynamicConfigValue{property("links", []map[string]any{{

@@ -60,6 +60,7 @@ const (
 	p90Name      = "90th percentile"
 	lowName      = "95 % interval, low end"
 	highName     = "95 % interval"
+	highEndName  = "high end"
 	previousName = "Period before"
 )
 

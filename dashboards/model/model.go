@@ -56,8 +56,11 @@ type GridPos struct{ X, Y, W, H int }
 
 // Field is the configuration of a panel's fields.
 type Field struct {
-	Unit  string `json:"unit"`
-	Links []Link `json:"links"`
+	Unit string `json:"unit"`
+	// NoValue says what it means when there is no data; a panel that has it may
+	// be empty with reason.
+	NoValue string `json:"noValue"`
+	Links   []Link `json:"links"`
 }
 
 // Override is a field's own configuration.

@@ -106,7 +106,7 @@ func (v *verifier) run(ctx context.Context) error {
 		where := fmt.Sprintf("panel %d %q", p.ID, p.Title)
 		var columns []string
 		for _, t := range p.Targets {
-			f := v.query(ctx, where, t, scope)
+			f := v.query(ctx, where, t, scope, p.FieldConfig.Defaults.NoValue != "")
 			for _, c := range f.Columns {
 				columns = append(columns, c.Name)
 			}
@@ -114,7 +114,7 @@ func (v *verifier) run(ctx context.Context) error {
 		v.check(where, p, columns, variables)
 	}
 	for _, a := range v.d.Annotations.List {
-		f := v.query(ctx, fmt.Sprintf("annotation %q", a.Name), a.Target, scope)
+		f := v.query(ctx, fmt.Sprintf("annotation %q", a.Name), a.Target, scope, false)
 		v.need(fmt.Sprintf("annotation %q", a.Name), f, "time", "text")
 	}
 	return nil
@@ -166,7 +166,9 @@ func (v *verifier) variables(ctx context.Context, r live.Range) []live.Resolved 
 	return out
 }
 
-func (v *verifier) query(ctx context.Context, where string, t model.Query, scope macro.Scope) live.Frame {
+// query runs one query. mayBeEmpty is true where the panel says in words what
+// no data means.
+func (v *verifier) query(ctx context.Context, where string, t model.Query, scope macro.Scope, mayBeEmpty bool) live.Frame {
 	res := Result{Dashboard: v.d.UID, Where: where, RefID: t.RefID}
 	ctx, cancel := context.WithTimeout(ctx, v.opts.Timeout)
 	defer cancel()
@@ -176,7 +178,7 @@ func (v *verifier) query(ctx context.Context, where string, t model.Query, scope
 	switch {
 	case err != nil:
 		res.Problems = append(res.Problems, err.Error())
-	case v.opts.Sample && empty(f):
+	case v.opts.Sample && !mayBeEmpty && empty(f):
 		res.Problems = append(res.Problems, "no value on the sample organisation")
 	}
 	if err == nil && t.Format == 0 {

@@ -62,6 +62,7 @@ func TestVerify(t *testing.T) {
 		{name: "failing query", change: func(a answers) { delete(a, "series") }, want: "no such table"},
 		{name: "empty on the sample", change: func(a answers) { a["series"] = answer{columns: []string{"time", "v"}} }, want: "no value on the sample"},
 		{name: "only gaps on the sample", change: func(a answers) { a["series"] = answer{columns: []string{"time", "v"}, rows: [][]any{{now, nil}}} }, want: "no value on the sample"},
+		{name: "empty with reason", replace: `"defaults": {}`, with: `"defaults": {"noValue": "None is good"}`, change: func(a answers) { a["series"] = answer{columns: []string{"time", "v"}} }},
 		{name: "column of an override", replace: `"options": "v"`, with: `"options": "w"`, want: `column "w"`},
 		{name: "column of a link", replace: `fields[\"v\"]`, with: `fields[\"w\"]`, want: `column "w"`},
 		{name: "fills to nothing", replace: `{"id": "links", "value": [{"url": "/d/u?x=${__data.fields[\"v\"]}"}]}`, with: `{"id": "custom.fillBelowTo", "value": "low"}`, want: `column "low"`},

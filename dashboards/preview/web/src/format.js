@@ -4,7 +4,7 @@ const MINUTE = 60, HOUR = 3600, DAY = 86400;
 const MISSING = "–";
 
 function grouped(value, decimals) {
-  return new Intl.NumberFormat("en", { minimumFractionDigits: 0, maximumFractionDigits: decimals }).format(value);
+  return new Intl.NumberFormat("en", { minimumFractionDigits: 0, maximumFractionDigits: decimals }).format(value).replace("-", "−");
 }
 
 /** A length of time in its two largest units: 100800 → "1 d 4 h". */
@@ -61,6 +61,11 @@ export function tick(value, unit, decimals) {
 
 const STEPS = [1, 5, 10, 30, MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 6 * HOUR, 12 * HOUR,
   DAY, 2 * DAY, 5 * DAY, 7 * DAY, 10 * DAY, 14 * DAY, 30 * DAY, 60 * DAY, 90 * DAY, 180 * DAY, 365 * DAY];
+
+/** True for a unit in which all values are whole: ticks between two of them would count nothing. */
+export function isWhole(values, unit) {
+  return (!unit || unit === "short" || unit === "none") && values.every((v) => Number.isInteger(v ?? 0));
+}
 
 /** Even steps of an axis that ends at or above max: whole hours and days for times. */
 export function axisSteps(max, unit, { wanted = 4, whole = false } = {}) {

@@ -46,7 +46,8 @@ export class Panel {
     this.link(context);
     if (error) return this.message("error", "This query failed", error);
     if (this.model.type !== "text" && isEmpty(frames)) {
-      return this.message("empty", "No data in this time range", "A metric without data has no value; it is not zero.");
+      const meaning = this.model.fieldConfig?.defaults?.noValue;
+      return this.message("empty", meaning ?? "No data in this time range", meaning ? "" : "A metric without data has no value; it is not zero.");
     }
     try {
       this.dispose = DRAW[this.model.type](this.body, this.model, frames, context);

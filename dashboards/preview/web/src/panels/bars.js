@@ -1,7 +1,7 @@
 // Bars over named things: a chart with columns, and gauges as plain elements.
 
 import { el } from "../dom.js";
-import { axisSteps, format, tick } from "../format.js";
+import { axisSteps, format, isWhole, tick } from "../format.js";
 import { fieldConfig } from "../frames.js";
 import { color, palette, withAlpha } from "../theme.js";
 import { axisText, chart, gridLines, legend, tip, tooltip } from "./chart.js";
@@ -20,17 +20,18 @@ export function drawBarchart(body, panel, frames) {
   const stack = panel.options?.stacking === "normal" ? "all" : undefined;
   const totals = frame.rows.map((r) => (stack ? series.reduce((sum, s) => sum + (r[s.at] ?? 0), 0) : Math.max(0, ...series.map((s) => r[s.at] ?? 0))));
   const unit = series[0]?.config.unit;
-  const whole = series.every((s) => frame.rows.every((r) => Number.isInteger(r[s.at] ?? 0)));
-  const axis = axisSteps(Math.max(...totals, 0), unit, { whole });
+  const values = series.flatMap((s) => frame.rows.map((r) => r[s.at]));
+  const deepest = Math.min(0, ...values.map((v) => v ?? 0));
+  const axis = axisSteps(Math.max(...totals, -deepest, 0), unit, { whole: isWhole(values, unit) });
   const room = Math.max(40, (body.clientWidth - 60) / Math.max(1, names.length) - 6);
   const p = palette();
   const category = { type: "category", data: names, inverse: horizontal, axisLine: { lineStyle: { color: p.grid } }, axisTick: { show: false },
     axisLabel: { ...axisText(), hideOverlap: false, width: horizontal ? 140 : room, overflow: horizontal ? "truncate" : "break", interval: 0, lineHeight: 13 } };
-  const value = { type: "value", min: 0, max: axis.max, interval: axis.interval, splitLine: gridLines(), name: series[0]?.config.custom.axisLabel || undefined,
+  const value = { type: "value", min: deepest < 0 ? -Math.ceil(-deepest / axis.interval) * axis.interval : 0, max: axis.max, interval: axis.interval, splitLine: gridLines(), name: series[0]?.config.custom.axisLabel || undefined,
     nameLocation: "middle", nameGap: horizontal ? 26 : 40, nameTextStyle: { color: p.muted, fontSize: 11 },
     axisLabel: { ...axisText(), formatter: (v) => tick(v, unit) } };
   const { dispose } = chart(body, `${panel.title}. ${names.map((n, i) => `${n}: ${format(frame.rows[i][series[0]?.at], unit)}`).join("; ")}`, {
-    grid: { left: 8, right: 18, top: 14, bottom: 4, containLabel: true },
+    grid: { left: series[0]?.config.custom.axisLabel && !horizontal ? 26 : 8, right: 18, top: 14, bottom: 4, containLabel: true },
     tooltip: { ...tooltip((hits) => tip(names[hits[0].dataIndex], [
       ...inTip.map((s) => [s.color, s.label, format(frame.rows[hits[0].dataIndex][s.at], s.config.unit, s.config.decimals)])]), "axis"),
     axisPointer: { type: "shadow", shadowStyle: { color: withAlpha(p.muted, 0.08) } } },

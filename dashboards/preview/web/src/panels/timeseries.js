@@ -1,6 +1,6 @@
 // Lines, bars and confidence bands over time.
 
-import { day, format, axisSteps, tick } from "../format.js";
+import { axisSteps, day, format, isWhole, tick } from "../format.js";
 import { fieldConfig, toSeries } from "../frames.js";
 import { color, palette, withAlpha } from "../theme.js";
 import { wall } from "../zone.js";
@@ -54,7 +54,7 @@ function options(panel, series, lowEnds, context) {
   const unit = main[0]?.config.unit;
   const centered = main.some((s) => (s.config.min ?? 0) < 0);
   const peak = stackedPeak(main);
-  const whole = main.every((s) => s.points.every(([, v]) => Number.isInteger(v ?? 0)));
+  const whole = isWhole(main.flatMap((s) => s.points.map(([, v]) => v)), unit);
   const axis = axisSteps(Math.max(peak, main[0]?.custom.axisSoftMax ?? 0), unit, { whole });
   if (unit === "percentunit" && peak <= 1) axis.max = Math.min(axis.max, 1);
   const drawn = [];
@@ -68,7 +68,7 @@ function options(panel, series, lowEnds, context) {
   const backgroundPeak = stackedPeak(background);
   const ticks = ticksOf(series, context);
   return {
-    grid: { left: 8, right: 14, top: 14, bottom: 4, containLabel: true },
+    grid: { left: main[0]?.custom.axisLabel ? 26 : 8, right: 14, top: 14, bottom: 4, containLabel: true },
     useUTC: true,
     tooltip: tooltip((hits) => tipFor(hits, series, lowEnds, context), "axis"),
     xAxis: { type: "time", min: wall(context.range.from, zone), max: wall(context.range.to, zone), axisLine: { lineStyle: { color: p.grid } },
