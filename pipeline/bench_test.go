@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headway-metrics/headway/internal/clickhouse/clickhousetest"
 	"github.com/headway-metrics/headway/pipeline"
 	"github.com/headway-metrics/headway/schema"
 )
@@ -70,6 +71,18 @@ func pullPayload(number int) []byte {
 	return b
 }
 
+// given makes the same fact and reads nothing, so that what is left is the
+// loader's own cost.
+type given struct{}
+
+func (given) Normalize(ev schema.Event) ([]schema.Fact, error) {
+	return []schema.Fact{&schema.Change{
+		Meta: schema.Meta{Source: "github", Version: schema.NewVersion(ev.Time, 0)},
+		Repo: "github.com/acme/service-1", ChangeID: "github.com/acme/service-1#" + ev.ID,
+		Title: "Make the thing work", State: schema.ChangeOpen, OpenedAt: ev.Time, HeadSHA: ev.ID,
+	}}, nil
+}
+
 func BenchmarkLoaderHandle(b *testing.B) {
 	const batch = 5000
 	events := make([]schema.Event, batch)
@@ -81,19 +94,31 @@ func BenchmarkLoaderHandle(b *testing.B) {
 		}
 		bytes += len(events[i].Data)
 	}
-	l, err := pipeline.NewLoader(pipeline.Options{
-		Normalizers: map[string]pipeline.Normalizer{"github": pull{}},
-		Sink:        nothing{}, Outbox: nothing{}, Logger: quiet(),
-	})
-	if err != nil {
-		b.Fatal(err)
+	for _, bc := range []struct {
+		name   string
+		parser pipeline.Normalizer
+		sink   func(b *testing.B) pipeline.Sink
+	}{
+		{"parser=json/sink=none", pull{}, func(*testing.B) pipeline.Sink { return nothing{} }},
+		{"parser=none/sink=none", given{}, func(*testing.B) pipeline.Sink { return nothing{} }},
+		{"parser=none/sink=clickhouse", given{}, func(b *testing.B) pipeline.Sink { b.Helper(); return clickhousetest.New(b).Conn }},
+	} {
+		b.Run(bc.name, func(b *testing.B) {
+			l, err := pipeline.NewLoader(pipeline.Options{
+				Normalizers: map[string]pipeline.Normalizer{"github": bc.parser},
+				Sink:        bc.sink(b), Outbox: nothing{}, Logger: quiet(),
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(bytes))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := l.Handle(b.Context(), events); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(batch)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+		})
 	}
-	b.SetBytes(int64(bytes))
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := l.Handle(b.Context(), events); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(batch)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }

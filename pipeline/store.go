@@ -12,7 +12,9 @@ import (
 
 // storeFacts inserts the newest fact of every key. When the store refuses a
 // fact for good, the events that hold it die, the runner-up of its key takes its
-// place, and the rest is stored.
+// place, and the rest is stored. A refused fact that a newer one of its batch
+// hides is never met: the tables of facts are the same either way, and its event
+// counts as understood.
 func (l *Loader) storeFacts(ctx context.Context, results []*result) error {
 	stored := map[factKey]bool{}
 	for {
