@@ -16,8 +16,8 @@
 //     version reached production. It finished when the last of its environments
 //     had it for the first time; a repetition inside the window moves nothing.
 //   - A deployment joins a release of the same version that began within the
-//     fan-out window, unless another version succeeded in the same environment
-//     in between: V1, V2, V1 within an hour is three releases.
+//     fan-out window, unless a later release has succeeded in its environment
+//     since: V1, V2, V1 within an hour is three releases.
 //   - Releases are ordered by when their version first succeeded in production.
 //   - "The first successful release that contains the change, and whose previous
 //     successful release did not" is computed as: contains it, and no earlier

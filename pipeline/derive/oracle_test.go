@@ -127,11 +127,12 @@ func (o *oracle) makeReleases() {
 			home = nil
 		}
 		if home != nil {
-			for _, other := range tries[home.began:i] {
-				otherKey := cmp.Or(o.commitOf(other), "version "+other.Version)
-				if other.Environment == d.Environment && other.Status == schema.StatusSuccess && otherKey != key {
-					home = nil
-					break
+			began := home.began
+			for _, later := range o.releases {
+				for _, other := range later.tries {
+					if later.began > began && other.Environment == d.Environment && other.Status == schema.StatusSuccess {
+						home = nil
+					}
 				}
 			}
 		}

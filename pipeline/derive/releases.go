@@ -93,53 +93,24 @@ func startedAt(d *schema.Deployment, now time.Time) time.Time {
 	return at
 }
 
-// lastTwo remembers, for one environment, the last success of the last two
-// different versions.
-type lastTwo struct {
-	key, otherKey string
-	at, otherAt   int
-}
-
-func (l *lastTwo) add(key string, at int) {
-	if key != l.key {
-		l.otherKey, l.otherAt = l.key, l.at
-	}
-	l.key, l.at = key, at
-}
-
-// other is the position of the last success of another version, or -1.
-func (l *lastTwo) other(key string) int {
-	switch {
-	case l == nil || l.key == "":
-		return -1
-	case l.key != key:
-		return l.at
-	case l.otherKey != "":
-		return l.otherAt
-	}
-	return -1
-}
-
 // group makes releases of attempts (DEFINITIONS, "Release").
 func group(tries []attempt, in *Input, opt *Options) []*release {
 	var out []*release
 	open := map[string]*release{}
-	last := map[string]*lastTwo{}
+	// overtaken is, by environment, the position of the latest release to succeed.
+	overtaken := map[string]int{}
 	members := map[*release][]*attempt{}
 	for i := range tries {
 		a := &tries[i]
 		r := open[a.key]
-		if r == nil || a.finishedAt.Sub(r.began) > opt.FanOutWindow || last[a.Environment].other(a.key) > r.position {
+		if r == nil || a.finishedAt.Sub(r.began) > opt.FanOutWindow || overtaken[a.Environment] > r.position {
 			r = &release{key: a.key, commit: a.commit, began: a.finishedAt, position: i}
 			open[a.key] = r
 			out = append(out, r)
 		}
 		members[r] = append(members[r], a)
 		if a.succeeded() {
-			if last[a.Environment] == nil {
-				last[a.Environment] = &lastTwo{}
-			}
-			last[a.Environment].add(a.key, i)
+			overtaken[a.Environment] = max(overtaken[a.Environment], r.position)
 		}
 	}
 	for _, r := range out {
