@@ -177,7 +177,7 @@ func (w *Warehouse) askOne(ctx context.Context, client *http.Client) error {
 		return fmt.Errorf("the engine answered %s: %s", res.Status, strings.TrimSpace(string(body)))
 	}
 	// HTTP opens first; the native port must be open too.
-	conn, err := dial(ctx, w.NativeAddr())
+	conn, err := dial(ctx, loopback(w.native))
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,8 @@ type Warehouse struct {
 	opts     WarehouseOptions
 	lock     *os.File
 	config   string
-	native   int
+	gate     *gate
+	native   int // The engine's own native port; clients use the gate's.
 	http     int
 	creds    passwords
 	restarts atomic.Int64
@@ -82,7 +83,7 @@ func StartWarehouse(ctx context.Context, opts WarehouseOptions) (*Warehouse, err
 	}
 	c, err := w.startChild(ctx)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("starting the warehouse: %w", err), lock.Close())
+		return nil, errors.Join(fmt.Errorf("starting the warehouse: %w", err), w.gate.close(), lock.Close())
 	}
 	w.current = c
 	go w.supervise()
@@ -97,18 +98,25 @@ func (w *Warehouse) prepare(ctx context.Context) error {
 	if w.config, err = writeConfig(w.opts.Dir, w.opts.MaxMemoryBytes, w.creds); err != nil {
 		return err
 	}
-	if w.native, err = freePort(ctx, w.opts.NativePort); err != nil {
+	if w.native, err = freePort(ctx, 0); err != nil {
 		return err
 	}
-	w.http, err = freePort(ctx, w.opts.HTTPPort)
-	return err
+	if w.http, err = freePort(ctx, w.opts.HTTPPort); err != nil {
+		return err
+	}
+	l, err := listen(ctx, w.opts.NativePort)
+	if err != nil {
+		return err
+	}
+	w.gate = openGate(l, loopback(w.native), loopback(w.http), w.opts.Logger)
+	return nil
 }
 
 // freePort checks that a loopback port can be listened on, or finds one.
 func freePort(ctx context.Context, port int) (int, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", loopback(port))
+	l, err := listen(ctx, port)
 	if err != nil {
-		return 0, fmt.Errorf("port %d of the warehouse is taken: stop the program that listens there or choose another port: %w", port, err)
+		return 0, err
 	}
 	port = l.Addr().(*net.TCPAddr).Port
 	if err := l.Close(); err != nil {
@@ -117,10 +125,18 @@ func freePort(ctx context.Context, port int) (int, error) {
 	return port, nil
 }
 
+func listen(ctx context.Context, port int) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", loopback(port))
+	if err != nil {
+		return nil, fmt.Errorf("port %d of the warehouse is taken: stop the program that listens there or choose another port: %w", port, err)
+	}
+	return l, nil
+}
+
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // NativeAddr is the host:port of ClickHouse's native protocol.
-func (w *Warehouse) NativeAddr() string { return loopback(w.native) }
+func (w *Warehouse) NativeAddr() string { return w.gate.listener.Addr().String() }
 
 // HTTPAddr is the host:port of ClickHouse's HTTP protocol.
 func (w *Warehouse) HTTPAddr() string { return loopback(w.http) }
@@ -173,8 +189,8 @@ func (w *Warehouse) Stop(ctx context.Context) error {
 func (w *Warehouse) supervise() {
 	defer close(w.ended)
 	defer func() {
-		if err := w.lock.Close(); err != nil {
-			w.opts.Logger.Warn("releasing the warehouse's lock", "error", err)
+		if err := errors.Join(w.gate.close(), w.lock.Close()); err != nil {
+			w.opts.Logger.Warn("releasing the warehouse's port and lock", "error", err)
 		}
 	}()
 	backoff := backoffFirst

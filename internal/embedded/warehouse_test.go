@@ -211,6 +211,7 @@ func TestWarehouseStartErrors(t *testing.T) {
 		want string
 	}{
 		{"a taken port", WarehouseOptions{NativePort: w.native}, fmt.Sprintf("port %d of the warehouse is taken", w.native)},
+		{"a taken HTTP port", WarehouseOptions{HTTPPort: w.http}, fmt.Sprintf("port %d of the warehouse is taken", w.http)},
 		{"no library", WarehouseOptions{Library: "/nonexistent/libchdb.so"}, "loading the ClickHouse engine /nonexistent/libchdb.so"},
 	} {
 		tt.opts.Dir = t.TempDir()
