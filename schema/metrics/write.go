@@ -128,7 +128,7 @@ func (r Result) table(people bool) ([]string, [][]string) {
 			low, high = value(&p.Interval.Low), value(&p.Interval.High)
 		}
 		row = append(row, noData(value(p.Value), people), value(p.P90), value(p.Mean), strconv.FormatUint(p.N, 10),
-			plain(p.Numerator), plain(p.Denominator), low, high, flag(p.Provisional, people), strconv.FormatUint(p.Censored, 10))
+			plain(p.Numerator), plain(p.Denominator), low, high, yes(p.Provisional, people), strconv.FormatUint(p.Censored, 10))
 		rows = append(rows, row)
 	}
 	return columns, rows
@@ -146,7 +146,7 @@ func (x Explanation) table(people bool) ([]string, [][]string) {
 				row = append(row, r.Dims[string(d)])
 			}
 			rows = append(rows, append(row, cellOf(r.Value, x.Unit, people), cellOf(r.Numerator, "", people), cellOf(r.Denominator, "", people),
-				flag(r.Censored, people), r.Subject, r.Title, r.Rule, r.Evidence, r.URL, r.Excluded))
+				yes(r.Censored, people), r.Subject, r.Title, r.Rule, r.Evidence, r.URL, r.Excluded))
 		}
 	}
 	return columns, rows
@@ -170,7 +170,7 @@ func moment(t time.Time, people bool) string {
 	return t.Format(time.RFC3339Nano)
 }
 
-func flag(b, people bool) string {
+func yes(b, people bool) string {
 	if !b && people {
 		return ""
 	}
