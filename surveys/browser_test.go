@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -69,8 +70,37 @@ func TestKeyboardOnlyWithoutScripts(t *testing.T) {
 	// share, comment, button.
 	press(kb.Tab, kb.Tab, " ", kb.ArrowRight, kb.ArrowRight, kb.Tab, kb.Tab, "2", "0", kb.Tab, "O", "K", kb.Tab)
 	send("1 answer to mend")
-	// The summary has the focus, and its link leads to the first radio button.
-	press(kb.Tab, kb.Enter, " ", kb.ArrowDown, kb.ArrowDown, kb.ArrowDown, kb.Tab, kb.Tab, kb.Tab)
+	// The summary gets the focus, and its link leads to the first radio button.
+	focused := func(id string) {
+		t.Helper()
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.activeElement.id`))
+			if err == nil && got == id {
+				return
+			}
+			select {
+			case <-ctx.Done():
+				t.Fatalf("%q has the focus, want %q: %v", got, id, err)
+			case <-tick.C:
+			}
+		}
+	}
+	focused("summary")
+	press(kb.Tab)
+	// The driver's Enter sends a character of its own after the key; it would
+	// reach the field to which the link has led, and send the form.
+	for _, typ := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeRawKeyDown, input.DispatchKeyEventTypeKeyUp} {
+		enter := input.DispatchKeyEventParams{Type: typ, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13, NativeVirtualKeyCode: 13}
+		if _, err := chromedp.Call(ctx, input.DispatchKeyEvent, enter); err != nil {
+			t.Fatal(err)
+		}
+	}
+	focused("q-satisfaction-1")
+	press(" ", kb.ArrowDown, kb.ArrowDown, kb.ArrowDown)
+	focused("q-satisfaction-4")
+	press(kb.Tab, kb.Tab, kb.Tab)
 	send("Thank you")
 	st, err := o.store.read()
 	if err != nil {
