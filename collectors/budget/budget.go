@@ -15,8 +15,12 @@ import (
 )
 
 // ErrSpent is wrapped by the error of a request that was not sent, or was
-// refused, because the budget is spent.
-var ErrSpent = errors.New("rate budget is spent")
+// refused, because the budget is spent; ErrReserved by that of one that was not
+// sent because what is left is reserved for others.
+var (
+	ErrSpent    = errors.New("rate budget is spent")
+	ErrReserved = errors.New("the rest of the rate budget is reserved")
+)
 
 // fallback is how long to wait when a system refuses without saying until when:
 // GitHub's documents ask for at least a minute.
@@ -111,7 +115,7 @@ func WithReserve(ctx context.Context, share float64) context.Context {
 
 // Transport holds requests back when the budget is spent, and keeps the budget.
 // A request that it holds back, and one that the system refuses for its rate,
-// ends in a collectors.RetryAfterError that wraps ErrSpent.
+// ends in a collectors.RetryAfterError that wraps ErrSpent or ErrReserved.
 type Transport struct {
 	Base   http.RoundTripper
 	Budget *Budget
@@ -122,8 +126,11 @@ type Transport struct {
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	reserve, _ := req.Context().Value(reserveKey{}).(float64)
-	if wait := t.Budget.Wait(reserve, t.Now()); wait > 0 {
+	if wait := t.Budget.Wait(0, t.Now()); wait > 0 {
 		return nil, &collectors.RetryAfterError{After: wait, Err: ErrSpent}
+	}
+	if wait := t.Budget.Wait(reserve, t.Now()); wait > 0 {
+		return nil, &collectors.RetryAfterError{After: wait, Err: ErrReserved}
 	}
 	res, err := t.Base.RoundTrip(req)
 	if err != nil {

@@ -95,18 +95,18 @@ func TestTransport(t *testing.T) {
 		}
 		return res.Body.Close()
 	}
-	spent := func(err error, after time.Duration) {
+	spent := func(err error, after time.Duration, why error) {
 		t.Helper()
 		later, ok := errors.AsType[*collectors.RetryAfterError](err)
-		if !ok || later.After != after || !errors.Is(err, budget.ErrSpent) {
-			t.Errorf("error %v, want to come back in %s", err, after)
+		if !ok || later.After != after || !errors.Is(err, why) {
+			t.Errorf("error %v, want %v and to come back in %s", err, why, after)
 		}
 	}
 	background := budget.WithReserve(t.Context(), 0.2)
 	if err := get(background); err != nil {
 		t.Errorf("before anything is known: %v", err)
 	}
-	spent(get(background), 20*time.Minute)
+	spent(get(background), 20*time.Minute, budget.ErrReserved)
 	if base.asked != 1 {
 		t.Errorf("%d requests sent, want the second held back", base.asked)
 	}
@@ -114,8 +114,8 @@ func TestTransport(t *testing.T) {
 		t.Errorf("what is happening now must pass: %v", err)
 	}
 	base.status, base.header = 403, header("Retry-After", "30")
-	spent(get(t.Context()), 30*time.Second)
-	spent(get(t.Context()), 30*time.Second)
+	spent(get(t.Context()), 30*time.Second, budget.ErrSpent)
+	spent(get(t.Context()), 30*time.Second, budget.ErrSpent)
 	if base.asked != 3 {
 		t.Errorf("%d requests sent, want none while refused", base.asked)
 	}

@@ -28,13 +28,13 @@ type Config struct {
 	Organisations []string      `yaml:"organisations" json:"organisations,omitempty" jsonschema:"description=Organisations whose repositories are read through the API; archived ones and forks are left out"`
 	Repositories  []string      `yaml:"repositories" json:"repositories,omitempty" jsonschema:"description=Repositories (owner/name) read through the API"`
 	Token         secret.String `yaml:"token" json:"token,omitempty" jsonschema:"description=Token for the API; use token_file or ${env:NAME}"`
-	App           App           `yaml:"app" json:"app,omitempty" jsonschema:"description=GitHub App for the API instead of a token"`
+	App           App           `yaml:"app" json:"app,omitzero" jsonschema:"description=GitHub App for the API instead of a token"`
 	APIURL        string        `yaml:"api_url" json:"api_url,omitempty" jsonschema:"description=Root of the REST API; https://HOST/api/v3/ for GitHub Enterprise Server,default=https://api.github.com/"`
 	Interval      time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,description=Time between two polls,default=5m"`
 	BackfillDays  int           `yaml:"backfill_days" json:"backfill_days,omitempty" jsonschema:"description=How many days back the first poll reads,default=180"`
 
 	Deployments []WorkflowDeployment `yaml:"deployments" json:"deployments,omitempty" jsonschema:"description=Workflows whose runs are deployments although they create none in GitHub"`
-	Labels      Labels               `yaml:"labels" json:"labels,omitempty" jsonschema:"description=What the labels of issues mean"`
+	Labels      Labels               `yaml:"labels" json:"labels,omitzero" jsonschema:"description=What the labels of issues mean"`
 }
 
 // App is a GitHub App that is installed in the organisation.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,10 +126,8 @@ func (i *Incident) validate() error {
 	if i.Deleted && i.UpdatedAt == nil {
 		return errors.New("updated_at: is required with deleted")
 	}
-	for _, s := range i.Services {
-		if s == "" {
-			return errors.New("services: holds an empty name")
-		}
+	if slices.Contains(i.Services, "") {
+		return errors.New("services: holds an empty name")
 	}
 	return nil
 }

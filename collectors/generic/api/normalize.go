@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,10 +74,8 @@ func need(field, value string) error {
 
 // oneOf returns an error when value is none of those allowed.
 func oneOf(field, value string, allowed ...string) error {
-	for _, a := range allowed {
-		if value == a {
-			return nil
-		}
+	if slices.Contains(allowed, value) {
+		return nil
 	}
 	return fmt.Errorf("%s: is %q; use one of %s", field, value, strings.Join(allowed, ", "))
 }

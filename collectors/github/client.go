@@ -1,0 +1,175 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/bradleyfalzon/ghinstallation/v2"
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/budget"
+	"github.com/headway-metrics/headway/internal/secret"
+)
+
+// defaultTimeout of a request, when the HTTP client has none.
+const defaultTimeout = 30 * time.Second
+
+// minInterval keeps a mistyped interval from spending the budget on nothing.
+const minInterval = 10 * time.Second
+
+var repositoryName = regexp.MustCompile(`^[\w.-]+/[\w.-]+$`)
+
+// errRefused says that GitHub does not accept the credential at all.
+var errRefused = errors.New("GitHub refuses the credential (401); renew sources.github.token_file or the App's key")
+
+// client asks the REST API through go-github, whose types drop fields: objects
+// are kept as they come.
+type client struct {
+	api      *gh.Client
+	token    secret.String
+	timeout  time.Duration
+	requests int
+}
+
+func newClient(cfg Config, deps collectors.Deps, now func() time.Time) (*client, error) {
+	root, err := url.Parse(strings.TrimSuffix(cfg.APIURL, "/") + "/")
+	if err != nil || root.Host == "" || (root.Scheme != "https" && root.Scheme != "http") {
+		return nil, fmt.Errorf("sources.github.api_url: %q is no URL; write https://api.github.com/ or https://HOST/api/v3/", cfg.APIURL)
+	}
+	base := deps.HTTP.Transport
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	app := cfg.App != (App{})
+	switch {
+	case app && cfg.Token != "":
+		return nil, errors.New("sources.github.token stands beside the app; remove one of them")
+	case !app && cfg.Token == "":
+		return nil, errors.New("sources.github.token: is needed to read repositories; set token_file, or app, or remove organisations and repositories")
+	case app && (cfg.App.ID == 0 || cfg.App.InstallationID == 0 || cfg.App.PrivateKey == ""):
+		return nil, errors.New("sources.github.app: needs id, installation_id and private_key_file")
+	case app:
+		installation, err := ghinstallation.New(base, cfg.App.ID, cfg.App.InstallationID, []byte(cfg.App.PrivateKey.Reveal()))
+		if err != nil {
+			// The error of the library could quote the key.
+			return nil, errors.New("sources.github.app.private_key: is no RSA key in PEM; download it again from the App's settings")
+		}
+		installation.BaseURL = strings.TrimSuffix(root.String(), "/")
+		base = installation
+	}
+	// go-github does not close the body of an answer that is no success, so a
+	// Timeout here would keep a goroutine for each until it runs out; get has one.
+	api := gh.NewClient(&http.Client{Transport: &budget.Transport{Base: base, Budget: &budget.Budget{}, Now: now}})
+	api.BaseURL = root
+	timeout := deps.HTTP.Timeout
+	if timeout == 0 {
+		timeout = defaultTimeout
+	}
+	return &client{api: api, token: cfg.Token, timeout: timeout}, nil
+}
+
+// answer is what a request gave beside its body.
+type answer struct {
+	next        int
+	etag        string
+	notModified bool
+}
+
+// get asks for path, below the API's root, into v. With an etag that still holds
+// the answer is notModified, which costs nothing of the budget.
+func (c *client) get(ctx context.Context, path, etag string, v any) (answer, error) {
+	c.requests++
+	req, err := c.api.NewRequest(http.MethodGet, path, nil)
+	if err != nil {
+		return answer{}, fmt.Errorf("asking GitHub for %s: %w", path, err)
+	}
+	if c.token != "" {
+		// On the request, not the transport: a redirect to another host drops it.
+		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	}
+	if etag != "" {
+		req.Header.Set("If-None-Match", etag)
+	}
+	asking, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	res, err := c.api.Do(asking, req, v)
+	if res != nil && res.StatusCode == http.StatusNotModified {
+		return answer{etag: etag, notModified: true}, nil
+	}
+	if err != nil && ctx.Err() == nil && asking.Err() != nil {
+		// Not the context's own error: that would look as if we were stopping.
+		return answer{}, fmt.Errorf("asking GitHub for %s: no answer within %s", path, c.timeout)
+	}
+	if err != nil {
+		return answer{}, c.explain(path, err)
+	}
+	return answer{next: res.NextPage, etag: res.Header.Get("ETag")}, nil
+}
+
+// explain turns go-github's errors into those of the collectors.
+func (c *client) explain(path string, err error) error {
+	if limit, ok := errors.AsType[*gh.RateLimitError](err); ok {
+		return &collectors.RetryAfterError{After: time.Until(limit.Rate.Reset.Time), Err: budget.ErrSpent}
+	}
+	if res, ok := errors.AsType[*gh.ErrorResponse](err); ok && res.Response != nil && res.Response.StatusCode == http.StatusUnauthorized {
+		return errRefused
+	}
+	return fmt.Errorf("asking GitHub for %s: %w", path, err)
+}
+
+// unavailable says that a repository has no such thing (issues or Actions turned
+// off, an empty repository) or that the credential may not read it.
+func unavailable(err error) bool {
+	res, ok := errors.AsType[*gh.ErrorResponse](err)
+	if !ok || res.Response == nil {
+		return false
+	}
+	switch res.Response.StatusCode {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusGone:
+		return true
+	}
+	return false
+}
+
+// all reads every page of a list that is known to be short.
+func (c *client) all(ctx context.Context, path string) ([]json.RawMessage, error) {
+	var out []json.RawMessage
+	for page := 1; page != 0; {
+		var raws []json.RawMessage
+		a, err := c.get(ctx, withPage(path, page), "", &raws)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, raws...)
+		page = a.next
+	}
+	return out, nil
+}
+
+// allOrNone is all for what belongs to an object that itself could be read: when
+// it is gone, the object stands alone.
+func (c *client) allOrNone(ctx context.Context, path string) ([]json.RawMessage, error) {
+	raws, err := c.all(ctx, path)
+	if unavailable(err) {
+		return nil, nil
+	}
+	return raws, err
+}
+
+const perPage = 100
+
+func withPage(path string, page int) string {
+	sep := "?"
+	if strings.Contains(path, "?") {
+		sep = "&"
+	}
+	return fmt.Sprintf("%s%sper_page=%d&page=%d", path, sep, perPage, page)
+}
