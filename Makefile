@@ -51,9 +51,9 @@ lint: $(TOOLS)/golangci-lint ## Run the linters
 format: $(TOOLS)/golangci-lint ## Format the code
 	$(TOOLS)/golangci-lint fmt ./...
 
-$(TOOLS)/%: tools/go.mod tools/go.sum
-	@echo "building $*"
-	@cd tools && GOBIN=$(TOOLS) go install $$(go tool -n >/dev/null 2>&1; sed -nE 's/^\t(.*\/$*)$$/\1/p' go.mod | head -1)
+$(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
+	@echo "building the linters (a few minutes the first time)"
+	@cd tools && GOBIN=$(TOOLS) go install tool
 	@touch $@
 
 .PHONY: generate
@@ -67,6 +67,13 @@ check-generated: generate ## Fail when a committed generated file is out of date
 .PHONY: bench
 bench: build ## Measure throughput and freshness end to end on this machine
 	@$(BIN) bench
+
+.PHONY: compose-secrets
+compose-secrets: ## Make random passwords for deploy/compose.yaml, once
+	@test ! -e deploy/.env || { echo "deploy/.env is there already"; exit 0; }; \
+	umask 077; for name in HEADWAY_CLICKHOUSE_PASSWORD HEADWAY_CLICKHOUSE_READ_PASSWORD HEADWAY_API_TOKEN \
+	  HEADWAY_GITHUB_WEBHOOK_SECRET GRAFANA_ADMIN_PASSWORD; do \
+	  echo "$$name=$$(od -An -tx1 -N24 /dev/urandom | tr -d ' \n')"; done > deploy/.env; echo "wrote deploy/.env"
 
 .PHONY: clean
 clean: ## Remove what was built; data directories stay

@@ -15,8 +15,8 @@ import (
 
 // Generated files, below the repository's root.
 const (
-	grafanaDir  = "deploy/grafana/dashboards"
-	schemaFile  = "docs/reference/headway.schema.json"
+	grafanaDir = "deploy/grafana/dashboards"
+	schemaFile = "docs/reference/headway.schema.json"
 )
 
 func generateCommand() *cobra.Command {
@@ -34,7 +34,7 @@ func generateCommand() *cobra.Command {
 				return fmt.Errorf("encoding the schema: %w", err)
 			}
 			for path, content := range map[string][]byte{
-				schemaFile:  append(bytes.TrimSpace(schema), '\n'),
+				schemaFile: append(bytes.TrimSpace(schema), '\n'),
 			} {
 				if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 					return fmt.Errorf("making a directory: %w", err)

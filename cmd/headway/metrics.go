@@ -28,12 +28,12 @@ func metricsCommand(s *settings) *cobra.Command {
 // question holds the flags of a question about a metric, under the names that
 // the HTTP API gives its parameters.
 type question struct {
-	by        []string
-	every     string
-	from, to  string
-	zone      string
-	output    string
-	filters   map[string]*[]string
+	by       []string
+	every    string
+	from, to string
+	zone     string
+	output   string
+	filters  map[string]*[]string
 }
 
 func (q *question) flags(c *cobra.Command) {

@@ -172,10 +172,29 @@ func (a *App) connect(ctx context.Context) error {
 	if err := a.client.EnsureTopics(ctx, a.topics()...); err != nil {
 		return err
 	}
-	if a.write, err = openAndMigrate(ctx, a.ep, a.opts.Config); err != nil {
+	if a.opts.Roles != (Roles{Collect: true}) {
+		if err := a.openWarehouse(ctx); err != nil {
+			return err
+		}
+	}
+	a.publisher = a.client.NewPublisher()
+	a.onStop("publisher", func(context.Context) error { return a.publisher.Close() })
+	a.health.Add("kafka", a.client.Ping)
+	if a.opts.Roles.Servers {
+		return a.leaveRunFile(a.ep)
+	}
+	return nil
+}
+
+// openWarehouse waits for ClickHouse, brings its tables up to date, and opens it as
+// both users. A process that only collects does without: it needs Kafka alone.
+func (a *App) openWarehouse(ctx context.Context) error {
+	var err error
+	if a.write, err = a.openAndMigrate(ctx); err != nil {
 		return err
 	}
 	a.onStop("clickhouse writer", func(context.Context) error { return a.write.Close() })
+	a.health.Add("clickhouse", a.write.Ping)
 	if err := a.writeSettings(ctx); err != nil {
 		return err
 	}
@@ -183,13 +202,6 @@ func (a *App) connect(ctx context.Context) error {
 		return fmt.Errorf("opening ClickHouse as the reading user: %w", err)
 	}
 	a.onStop("clickhouse reader", func(context.Context) error { return a.read.Close() })
-	a.publisher = a.client.NewPublisher()
-	a.onStop("publisher", func(context.Context) error { return a.publisher.Close() })
-	a.health.Add("clickhouse", a.write.Ping)
-	a.health.Add("kafka", a.client.Ping)
-	if a.opts.Roles.Servers {
-		return a.leaveRunFile(a.ep)
-	}
 	return nil
 }
 

@@ -2,26 +2,56 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
 	"strconv"
 	"time"
 
 	"github.com/headway-metrics/headway/internal/clickhouse"
-	"github.com/headway-metrics/headway/internal/config"
 	"github.com/headway-metrics/headway/schema/migrations"
+)
+
+// A ClickHouse that does not answer yet is waited for: it may be starting beside us.
+const (
+	warehouseWait  = time.Minute
+	warehouseRetry = 500 * time.Millisecond
 )
 
 // openAndMigrate opens ClickHouse as the writing user and brings its tables up
 // to date.
-func openAndMigrate(ctx context.Context, ep endpoints, cfg config.Config) (*clickhouse.Conn, error) {
-	conn, err := clickhouse.Open(ctx, ep.Write)
+func (a *App) openAndMigrate(ctx context.Context) (*clickhouse.Conn, error) {
+	deadline := time.Now().Add(warehouseWait)
+	for {
+		conn, err := a.tryWarehouse(ctx)
+		if err == nil || clickhouse.ErrorCode(err) != 0 || !isAway(err) || time.Now().After(deadline) {
+			return conn, err
+		}
+		a.log.Info("waiting for ClickHouse", slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), err)
+		case <-time.After(warehouseRetry):
+		}
+	}
+}
+
+// isAway says that a server could not be reached, or went away while it answered.
+func isAway(err error) bool {
+	var netErr net.Error
+	return errors.As(err, &netErr) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+func (a *App) tryWarehouse(ctx context.Context) (*clickhouse.Conn, error) {
+	conn, err := clickhouse.Open(ctx, a.ep.Write)
 	if err != nil {
 		return nil, fmt.Errorf("opening ClickHouse: %w", err)
 	}
-	opts := clickhouse.MigrateOptions{Database: ep.Write.Database, Cluster: cfg.ClickHouse.Cluster}
+	opts := clickhouse.MigrateOptions{Database: a.ep.Write.Database, Cluster: a.opts.Config.ClickHouse.Cluster}
 	if err := clickhouse.Migrate(ctx, conn, migrations.FS, opts); err != nil {
-		_ = conn.Close() // The migration's error is the one to report.
-		return nil, err
+		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
 }

@@ -76,6 +76,7 @@ func makeSource(opts Options, e collectors.Entry) (collectors.Source, error) {
 	src, err := e.New(c, collectors.Deps{
 		Logger:   opts.Logger.With(slog.String("source", e.Name)),
 		HTTP:     &http.Client{Timeout: askTimeout},
+		APIToken: opts.Config.HTTP.APIToken,
 		StateDir: filepath.Join(opts.Config.DataDir, "sources", e.Name),
 	})
 	if err != nil {

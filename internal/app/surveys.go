@@ -101,4 +101,3 @@ func (p people) invited(ctx context.Context, since time.Time) ([]surveys.Invited
 	}
 	return out, nil
 }
-

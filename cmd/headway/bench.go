@@ -1,0 +1,42 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/headway-metrics/headway/internal/bench"
+)
+
+func benchCommand(s *settings) *cobra.Command {
+	o := bench.Options{}
+	c := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure throughput and freshness of a whole Headway on this machine",
+		Long: `Starts a Headway of its own in a temporary directory, sends it signed GitHub
+webhooks of real size as fast as it takes them, and measures until every one of them
+is a visible row; then measures how long an event takes until a metric query sees it.
+The generator runs on the same machine.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			log, err := s.logger()
+			if err != nil {
+				return err
+			}
+			p := newProgress()
+			o.Logger, o.OnStep = log, p.step
+			r, err := bench.Run(c.Context(), o)
+			p.done()
+			if err != nil {
+				return err
+			}
+			return r.Write(c.OutOrStdout())
+		},
+	}
+	f := c.Flags()
+	f.DurationVar(&o.Load, "load", 20*time.Second, "how long to send as fast as possible")
+	f.DurationVar(&o.Fresh, "fresh", 20*time.Second, "how long to measure freshness")
+	f.IntVar(&o.Rate, "rate", 500, "events per second beside the freshness probes")
+	f.IntVar(&o.Workers, "workers", 16, "requests under way at once")
+	return c
+}

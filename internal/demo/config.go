@@ -1,0 +1,86 @@
+package demo
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/headway-metrics/headway/internal/sample"
+)
+
+// config is the organisation's headway.yaml, as a user would write it.
+func (d *Demo) config(repos sample.GitRepos) []byte {
+	var b strings.Builder
+	types := sample.IssueTypes()
+	fmt.Fprintf(&b, `# The configuration of the sample organisation, written by 'headway demo'.
+organisation: Acme (sample)
+timezone: UTC
+data_dir: %s
+
+http:
+  api_token_file: secrets/api
+
+sources:
+  github:
+    webhook_secret_file: secrets/github
+  pagerduty:
+    webhook_secrets: ['${file:secrets/pagerduty}']
+  jira:
+    url: https://acme.atlassian.net
+    webhook_secrets: ['${file:secrets/jira}']
+    fields: {team: %s, category: %s, theme: %s, capability: %s}
+    rules:
+      - {issue_types: [%s], type: support}
+      - {issue_types: [%s], type: feature}
+      - {issue_types: [%s], type: bug}
+      - {issue_types: [%s], type: request}
+  backstage:
+    url: http://%s
+    token_file: secrets/backstage
+    webhook_tokens: ['${file:secrets/backstage}']
+    interval: 30s
+    history: 4800h
+    plugins:
+%s  git:
+    repositories:
+      - {name: platform-cli, url: %s, tags: 'v*'}
+  gitops:
+    rules:
+      - url: %s
+        files: apps/{environment}/{service}.yaml
+        key: image.tag
+        service_repo: github.com/acme/{service}
+
+catalog:
+  capabilities:
+`, d.dir, sample.FieldTeam, sample.FieldCategory, sample.FieldTheme, sample.FieldCapability,
+		types["support"], types["feature"], types["bug"], types["request"], d.backstage.Addr, plugins(d.History), repos.CLI, repos.Config)
+	for _, c := range d.History.Capabilities {
+		fmt.Fprintf(&b, "    - {id: %s, name: %s", c.ID, c.Name)
+		if !c.ReleasedAt.IsZero() {
+			fmt.Fprintf(&b, ", released_at: %s", c.ReleasedAt.Format(time.DateOnly))
+		}
+		b.WriteString("}\n")
+	}
+	// Backstage only knows today's owners; a reorganisation is told by hand.
+	b.WriteString("  services:\n")
+	for _, s := range d.History.Services {
+		if len(s.Owners) < 2 {
+			continue
+		}
+		fmt.Fprintf(&b, "    - id: %s\n      repo: https://github.com/%s\n      aliases: ['pagerduty:%s']\n      owners:\n        - {team: %s, since: 2020-01-01}\n",
+			s.ID, s.Repo.Name, s.PagerDutyID, s.Owners[0].Team)
+		for _, o := range s.Owners[1:] {
+			fmt.Fprintf(&b, "        - {team: %s, since: %s}\n", o.Team, o.From.Format(time.DateOnly))
+		}
+	}
+	return []byte(b.String())
+}
+
+func plugins(h *sample.History) string {
+	var b strings.Builder
+	for _, c := range h.Capabilities {
+		fmt.Fprintf(&b, "      - {id: %[1]s, capability: %[1]s, qualifying: [deploy, create]}\n", c.ID)
+	}
+	return b.String()
+}

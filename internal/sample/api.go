@@ -1,0 +1,111 @@
+package sample
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// The payloads of this file are Headway's own API (docs/reference) and CDEvents
+// v0.4, for systems without an integration of their own.
+
+func apiDelivery(at time.Time, path string, v any) Delivery {
+	return Delivery{At: at, Path: path, Kind: "api", Header: http.Header{"User-Agent": {"acme-delivery/1.4"}}, Body: body(v)}
+}
+
+// api is what is sent to Headway's own intake: deployments of services without
+// an integration, incidents that name their cause, and the daily inventory.
+func (h *History) api() []Delivery {
+	var out []Delivery
+	for _, s := range h.Services {
+		if s.Channel != ByAPI {
+			continue
+		}
+		for _, d := range s.Deployments {
+			out = append(out, apiDelivery(d.FinishedAt, "/v1/deployments", object{
+				"id": fmt.Sprint(d.ID), "service": s.ID, "repository": s.Repo.web(), "environment": d.Environment, "commit": d.SHA,
+				"version": d.Version, "branch": "main", "status": string(d.Status), "created_at": stamp(d.CreatedAt),
+				"started_at": stamp(d.StartedAt), "finished_at": stamp(d.FinishedAt),
+			}))
+		}
+	}
+	for _, i := range h.Incidents {
+		if !i.explicit() {
+			continue
+		}
+		state := func(at time.Time, resolved time.Time) Delivery {
+			o := object{
+				"id": i.ID, "services": []string{i.Service.ID}, "title": i.Title, "severity": i.Urgency, "started_at": stamp(i.StartedAt),
+				"acknowledged_at": stamp(i.AckAt), "updated_at": stamp(at), "cause": i.cause(),
+			}
+			if !resolved.IsZero() {
+				o["resolved_at"] = stamp(resolved)
+			}
+			return apiDelivery(at, "/v1/incidents", o)
+		}
+		out = append(out, state(i.AckAt, time.Time{}))
+		if !i.ResolvedAt.IsZero() {
+			out = append(out, state(i.ResolvedAt, i.ResolvedAt))
+		}
+	}
+	return append(out, h.inventory()...)
+}
+
+// cause is how the system that raised an incident names the deployment.
+func (i *Incident) cause() string {
+	if i.Service.Channel == ByAPI {
+		return fmt.Sprint(i.Deployment.ID)
+	}
+	return i.Deployment.SHA
+}
+
+// inventory is one request a day with all workloads.
+func (h *History) inventory() []Delivery {
+	days := map[time.Time][]object{}
+	for _, w := range h.Workloads {
+		days[w.Day] = append(days[w.Day], object{
+			"day": w.Day.Format(time.DateOnly), "cluster": w.Cluster, "namespace": w.Service.Owners[0].Team, "name": w.Name, "kind": w.Kind,
+			"environment": w.Environment, "service": w.Service.ID, "on_platform": w.OnPlatform, "platform_owned": w.PlatformOwned,
+		})
+	}
+	var out []Delivery
+	for day := range Days {
+		if list := days[h.Day(day)]; len(list) > 0 {
+			out = append(out, apiDelivery(h.Day(day).Add(2*time.Hour), "/v1/workloads", list))
+		}
+	}
+	return out
+}
+
+// cdevents is what the pipelines of some services send about their deployments.
+func (h *History) cdevents() []Delivery {
+	var out []Delivery
+	for _, s := range h.Services {
+		if s.Channel != ByCDEvents {
+			continue
+		}
+		for _, d := range s.Deployments {
+			if d.Status != Succeeded {
+				continue // CDEvents has no type for a deployment that failed.
+			}
+			kind := "upgraded"
+			if d.RestoresRelease >= 0 {
+				kind = "rolledback"
+			}
+			id := fmt.Sprint(d.ID)
+			out = append(out, apiDelivery(d.FinishedAt, "/v1/events", object{
+				"context": object{
+					"version": "0.4.1", "id": id, "source": "/acme/pipelines/" + s.ID, "type": "dev.cdevents.service." + kind + ".0.2.0",
+					"timestamp": stamp(d.FinishedAt),
+				},
+				"subject": object{
+					"id": s.ID, "source": "/acme/services", "type": "service", "content": object{
+						"environment": object{"id": d.Environment, "source": "/acme/environments"},
+						"artifactId":  fmt.Sprintf("pkg:github/%s@%s", s.Repo.Name, d.SHA),
+					},
+				},
+			}))
+		}
+	}
+	return out
+}
