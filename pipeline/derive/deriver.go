@@ -102,7 +102,7 @@ func split(keys []schema.DirtyKey) (services []string, others []schema.DirtyKey)
 			continue
 		}
 		seen[k] = true
-		if kind, name := k.Split(); kind == "service" {
+		if kind, name := k.Split(); kind == "service" && name != "" {
 			services = append(services, name)
 		} else {
 			others = append(others, k)
@@ -136,7 +136,11 @@ func (d *Deriver) fanOut(ctx context.Context, cat *catalogue, others []schema.Di
 	var repos, refs, incidents []string
 	all := false
 	for _, k := range others {
-		switch kind, name := k.Split(); kind {
+		kind, name := k.Split()
+		if name == "" && k != schema.DirtyCatalog {
+			continue // Of a fact that names nothing.
+		}
+		switch kind {
 		case "repo":
 			repos = append(repos, name)
 			add(cat.ofRepo(name))
