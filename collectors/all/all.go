@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/backstage"
 	"github.com/headway-metrics/headway/collectors/generic/api"
 	"github.com/headway-metrics/headway/collectors/generic/events"
 	"github.com/headway-metrics/headway/collectors/git"
@@ -16,6 +17,7 @@ import (
 func Entries() []collectors.Entry {
 	return []collectors.Entry{
 		api.Entry(),
+		backstage.Entry(),
 		events.Entry(),
 		git.Entry(),
 		github.Entry(),
