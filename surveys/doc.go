@@ -40,8 +40,10 @@
 // A reader of ClickHouse and Kafka, receipts and record timestamps included,
 // finds in both streams the survey, the wave and a team of at least a threshold
 // of answers. Ids and partition keys are random; the week in a row is the
-// wave's first Monday; event times, and so the times of Kafka records and
-// receipts, are the Monday of the week of publication; offsets are shuffled.
+// wave's first Monday; event times, and so the times of receipts, are the Monday
+// of the week of publication; offsets are shuffled. The time that Kafka gives a
+// record and the time of its insertion tell which events left together: at
+// least a threshold of people, at a time that is not that of any answer.
 //
 // The holder of the secret can compute the id of each person's invitation, and
 // with the portal's state file during a wave who has answered. The answers were

@@ -66,8 +66,7 @@ func (p Participation) Event(id string, published time.Time) (schema.Event, erro
 }
 
 // coarseEvent keeps the week of publication and no more (invariant 9): the time
-// of an event becomes the time of its Kafka record and of its receipt. It is not
-// older than a week, so that a topic with a retention of a week keeps it.
+// of an event becomes the time of its receipt.
 func coarseEvent(id, source, typ, subject string, published time.Time, payload any) (schema.Event, error) {
 	data, err := json.Marshal(payload)
 	if err != nil {
