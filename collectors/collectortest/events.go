@@ -116,6 +116,14 @@ func GoldenEvent(t *testing.T, s collectors.Source, ev schema.Event, path string
 // ids and dirty keys; or why it was ignored; or why it goes to the dead letters.
 func Describe(tb testing.TB, s collectors.Source, ev schema.Event) []byte {
 	tb.Helper()
+	b, err := describe(s, ev)
+	if err != nil {
+		tb.Fatalf("event %s of type %s: %v", ev.ID, ev.Type, err)
+	}
+	return b
+}
+
+func describe(s collectors.Source, ev schema.Event) ([]byte, error) {
 	type fact struct {
 		Table string            `json:"table"`
 		ID    string            `json:"id"`
@@ -133,13 +141,10 @@ func Describe(tb testing.TB, s collectors.Source, ev schema.Event) []byte {
 	out.Ignored, out.Dead = o.ignored, o.dead
 	for _, f := range o.facts {
 		if err := schema.Seal(f, 0); err != nil {
-			tb.Fatal(err)
+			return nil, err
 		}
 		out.Facts = append(out.Facts, fact{f.Table(), f.FactID(), f.DirtyKeys(), schema.VersionTime(version(f)), f})
 	}
 	b, err := json.MarshalIndent(out, "", "  ")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return append(b, '\n')
+	return append(b, '\n'), err
 }

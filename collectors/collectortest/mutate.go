@@ -12,7 +12,7 @@ import (
 )
 
 // maxMutations bounds the changed payloads tried per event and kind.
-const maxMutations = 300
+const maxMutations = 90
 
 // mutations yields copies of an event with a damaged payload: cut short, a byte
 // changed, a value replaced by one of another type, a key missing. The choice is
