@@ -81,8 +81,11 @@ func (m Metric) aggregation(w window) aggregate {
 	case Median:
 		return aggregate{
 			cells: []cell{
-				{"c_n", "countIf(value IS NOT NULL)"}, {"c_p50", "quantileExactInclusiveOrNull(0.5)(value)"},
-				{"c_p90", "quantileExactInclusiveOrNull(0.9)(value)"}, {"c_mean", "avgOrNull(value)"}, {"c_open", "sum(toUInt64(censored))"},
+				{"c_n", "countIf(value IS NOT NULL)"},
+				{"c_p50", "quantileExactInclusiveOrNull(0.5)(value)"},
+				{"c_p90", "quantileExactInclusiveOrNull(0.9)(value)"},
+				{"c_mean", "avgOrNull(value)"},
+				{"c_open", "sum(toUInt64(censored))"},
 			},
 			value: "c_p50", p90: "c_p90", n: "c_n", mean: "c_mean", censored: "c_open",
 		}

@@ -60,7 +60,7 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("%s is not found by its id", m.ID)
 		}
 	}
-	for _, id := range strings.Fields(`lead_time deployment_frequency change_failure_rate failed_deployment_recovery_time deployment_rework_rate
+	for id := range strings.FieldsSeq(`lead_time deployment_frequency change_failure_rate failed_deployment_recovery_time deployment_rework_rate
 		incident_restore_time teams_using_capabilities new_capability_adoption self_service_ratio time_to_production workloads_on_platform
 		support_ticket_volume platform_nps developer_satisfaction`) {
 		if !slices.Contains(seen, id) {

@@ -28,7 +28,7 @@ func failed(rule, evidence, recovered string) func(*schema.Release) {
 	return func(r *schema.Release) {
 		r.Failed, r.FailureRule, r.FailureEvidence = 1, rule, evidence
 		if recovered != "" {
-			r.RecoveredAt, r.RecoveryRule = ptr(at(recovered)), schema.RecoveryResolved
+			r.RecoveredAt, r.RecoveryRule = new(at(recovered)), schema.RecoveryResolved
 		}
 	}
 }
@@ -40,7 +40,7 @@ func change(service, team, id, deployed string, lead time.Duration, edit ...func
 	c := schema.ChangeDeployed{
 		DerivedMeta: schema.DerivedMeta{ServiceID: service, TeamID: team, Version: 1},
 		ChangeID:    id, ReleaseID: "r", Kind: schema.ChangeKindRequest, Rule: schema.LinkAncestor, DeployedAt: at(deployed),
-		LeadSeconds: ptr(lead.Seconds()),
+		LeadSeconds: new(lead.Seconds()),
 	}
 	for _, f := range edit {
 		f(&c)
@@ -93,12 +93,12 @@ func TestLeadTimeStages(t *testing.T) {
 	w := newWarehouse(t)
 	w.insert(t, schema.ChangeDeployedTable, []schema.ChangeDeployed{
 		change("shop", "pay", "c1", "2026-06-02T19:00:00Z", 10*time.Hour, func(c *schema.ChangeDeployed) {
-			c.CodingSeconds, c.PickupSeconds, c.ReviewSeconds, c.DeploySeconds = ptr(100.), ptr(200.), ptr(300.), ptr(400.)
-			c.MergeToProductionSecs = ptr(400.)
+			c.CodingSeconds, c.PickupSeconds, c.ReviewSeconds, c.DeploySeconds = new(100.), new(200.), new(300.), new(400.)
+			c.MergeToProductionSecs = new(400.)
 		}),
 		// Merged without review.
 		change("shop", "pay", "c2", "2026-06-02T19:00:00Z", 10*time.Hour, func(c *schema.ChangeDeployed) {
-			c.CodingSeconds, c.DeploySeconds, c.MergeToProductionSecs = ptr(300.), ptr(600.), ptr(600.)
+			c.CodingSeconds, c.DeploySeconds, c.MergeToProductionSecs = new(300.), new(600.), new(600.)
 		}),
 	})
 	for metric, want := range map[string]struct {
@@ -187,8 +187,8 @@ func TestFailureMetrics(t *testing.T) {
 	wantNumber(t, "numerator", p.Numerator, 3)
 	wantNumber(t, "denominator", p.Denominator, 9)
 	// Wilson, by the published formula: 3 of 9 is 12.06 % to 64.58 %.
-	wantNumber(t, "low", ptr(round(p.Interval.Low, 4)), 0.1206)
-	wantNumber(t, "high", ptr(round(p.Interval.High, 4)), 0.6458)
+	wantNumber(t, "low", new(round(p.Interval.Low, 4)), 0.1206)
+	wantNumber(t, "high", new(round(p.Interval.High, 4)), 0.6458)
 	if !p.Provisional {
 		t.Error("10 June is within seven days of 15 June: provisional")
 	}
@@ -238,7 +238,7 @@ func TestIncidentRestoreTime(t *testing.T) {
 			IncidentID:  id, Severity: "sev1", StartedAt: at(started),
 		}
 		if resolved != "" {
-			i.ResolvedAt = ptr(at(resolved))
+			i.ResolvedAt = new(at(resolved))
 		}
 		return i
 	}

@@ -22,8 +22,7 @@ func at(s string) time.Time {
 	return t.UTC()
 }
 
-func ptr[T any](x T) *T { return &x }
-
+//go:fix inline
 // warehouse is a database with an engine that asks it as dashboards do.
 type warehouse struct {
 	*clickhousetest.Database

@@ -41,7 +41,7 @@ func drawWorld(rt *rapid.T, service string) (final world, releases []schema.Rele
 			if rapid.IntRange(0, 3).Draw(rt, "failed") == 0 {
 				last.Failed, last.FailureRule = 1, schema.FailureExplicit
 				if rapid.Bool().Draw(rt, "recovered") {
-					last.RecoveredAt = ptr(finished.Add(time.Duration(rapid.IntRange(-60, 6000).Draw(rt, "after")) * time.Second))
+					last.RecoveredAt = new(finished.Add(time.Duration(rapid.IntRange(-60, 6000).Draw(rt, "after")) * time.Second))
 				}
 			}
 			last.Rework = uint8(rapid.IntRange(0, 1).Draw(rt, "rework"))
@@ -60,7 +60,7 @@ func drawWorld(rt *rapid.T, service string) (final world, releases []schema.Rele
 				ChangeID:    fmt.Sprint("c", i), DeployedAt: moment("deployed"),
 			}
 			if rapid.IntRange(0, 5).Draw(rt, "known") > 0 {
-				last.LeadSeconds = ptr(float64(rapid.IntRange(0, 1_000_000).Draw(rt, "lead")))
+				last.LeadSeconds = new(float64(rapid.IntRange(0, 1_000_000).Draw(rt, "lead")))
 			}
 			last.Deleted = uint8(max(0, rapid.IntRange(-5, 1).Draw(rt, "deleted")))
 			changes = append(changes, last)
@@ -129,7 +129,7 @@ func (w world) entries(metric string) []entry {
 			case r.RecoveredAt == nil:
 				e.censored = true
 			default:
-				e.value = ptr(r.RecoveredAt.Sub(r.FinishedAt).Seconds())
+				e.value = new(r.RecoveredAt.Sub(r.FinishedAt).Seconds())
 			}
 		}
 		out = append(out, e)
@@ -197,7 +197,7 @@ func quantile(values []float64, q float64) *float64 {
 	if i+1 >= len(values) {
 		return &values[len(values)-1]
 	}
-	return ptr(values[i] + (h-float64(i))*(values[i+1]-values[i]))
+	return new(values[i] + (h-float64(i))*(values[i+1]-values[i]))
 }
 
 // wilson is the score interval in the form of Wilson (1927): the roots of a
@@ -234,14 +234,14 @@ func expect(m Metric, entries []entry, span [2]time.Time, zone *time.Location) P
 	case Median:
 		p.Value, p.P90 = quantile(slices.Clone(values), 0.5), quantile(slices.Clone(values), 0.9)
 	case Rate:
-		p.Value, p.Numerator, p.Denominator = ptr(float64(p.N)/days), ptr(float64(p.N)), &days
+		p.Value, p.Numerator, p.Denominator = new(float64(p.N)/days), new(float64(p.N)), &days
 	case DayShare:
-		p.Value, p.Numerator, p.Denominator = ptr(float64(len(touched))/days), ptr(float64(len(touched))), &days
+		p.Value, p.Numerator, p.Denominator = new(float64(len(touched))/days), new(float64(len(touched))), &days
 	default:
-		p.Numerator, p.Denominator = &hits, ptr(float64(p.N))
+		p.Numerator, p.Denominator = &hits, new(float64(p.N))
 		if p.N > 0 {
 			i := wilson(hits, float64(p.N))
-			p.Value, p.Interval = ptr(hits/float64(p.N)), &i
+			p.Value, p.Interval = new(hits/float64(p.N)), &i
 		}
 	}
 	return p

@@ -33,7 +33,7 @@ func activeTeam(team, merged string) []schema.Fact {
 		&schema.Ownership{Meta: meta(), ServiceID: team + "-svc", ValidFrom: at("2026-01-01T00:00:00Z"), TeamID: team},
 		&schema.Change{
 			Meta: meta(), Repo: repo, ChangeID: repo + "#1", State: schema.ChangeMerged,
-			OpenedAt: at(merged), MergedAt: ptr(at(merged)), ClosedAt: ptr(at(merged)),
+			OpenedAt: at(merged), MergedAt: new(at(merged)), ClosedAt: new(at(merged)),
 		},
 	}
 }
@@ -54,9 +54,9 @@ func TestTeamsUsingCapabilities(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
 	facts := []schema.Fact{
-		&schema.Capability{Meta: meta(), CapabilityID: "deploy", Name: "Deploy", ReleasedAt: ptr(at("2026-01-01T00:00:00Z"))},
+		&schema.Capability{Meta: meta(), CapabilityID: "deploy", Name: "Deploy", ReleasedAt: new(at("2026-01-01T00:00:00Z"))},
 		&schema.Capability{Meta: meta(), CapabilityID: "db", Name: "Database"},
-		&schema.Capability{Meta: meta(), CapabilityID: "later", Name: "Later", ReleasedAt: ptr(at("2026-08-01T00:00:00Z"))},
+		&schema.Capability{Meta: meta(), CapabilityID: "later", Name: "Later", ReleasedAt: new(at("2026-08-01T00:00:00Z"))},
 		use("1", "deploy", "2026-06-01T10:00:00Z", byTeam("a")),
 		use("2", "db", "2026-06-01T10:00:00Z", byTeam("a")),
 		use("3", "deploy", "2026-05-01T10:00:00Z", byTeam("b")), // 41 days before.
@@ -112,7 +112,7 @@ func TestTeamAsOfEvent(t *testing.T) {
 		&schema.Ownership{Meta: meta(), ServiceID: "shop", ValidFrom: at("2026-03-01T00:00:00Z"), TeamID: "group:default/old"},
 		&schema.Ownership{Meta: meta(), ServiceID: "shop", ValidFrom: at("2026-05-15T00:00:00Z"), TeamID: "group:default/new"},
 		&schema.Identity{Meta: meta(), Ref: "backstage:ada", PersonID: "p1"},
-		&schema.Membership{Meta: meta(), PersonID: "p1", TeamID: "group:default/old", ValidFrom: at("2026-03-01T00:00:00Z"), ValidTo: ptr(at("2026-05-15T00:00:00Z"))},
+		&schema.Membership{Meta: meta(), PersonID: "p1", TeamID: "group:default/old", ValidFrom: at("2026-03-01T00:00:00Z"), ValidTo: new(at("2026-05-15T00:00:00Z"))},
 		&schema.Membership{Meta: meta(), PersonID: "p1", TeamID: "group:default/new", ValidFrom: at("2026-05-15T00:00:00Z")},
 		use("s0", "c", "2026-02-01T00:00:00Z", func(u *schema.CapabilityUse) { u.ServiceRef = "shop" }),
 		use("s1", "c", "2026-05-14T23:59:59Z", func(u *schema.CapabilityUse) { u.ServiceRef = "argocd:shop" }),
@@ -147,8 +147,8 @@ func TestNewCapabilityAdoption(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
 	facts := []schema.Fact{
-		&schema.Capability{Meta: meta(), CapabilityID: "db", Name: "Database", ReleasedAt: ptr(at("2026-03-01T00:00:00Z"))},
-		&schema.Capability{Meta: meta(), CapabilityID: "cdn", Name: "CDN", ReleasedAt: ptr(at("2026-06-01T00:00:00Z")), Mandated: 1},
+		&schema.Capability{Meta: meta(), CapabilityID: "db", Name: "Database", ReleasedAt: new(at("2026-03-01T00:00:00Z"))},
+		&schema.Capability{Meta: meta(), CapabilityID: "cdn", Name: "CDN", ReleasedAt: new(at("2026-06-01T00:00:00Z")), Mandated: 1},
 		use("1", "db", "2026-03-11T00:00:00Z", byTeam("a")),
 		use("2", "db", "2026-04-01T00:00:00Z", byTeam("a")),
 		use("3", "db", "2026-05-30T00:00:00Z", byTeam("b")), // On day 90: too late.
@@ -191,7 +191,7 @@ func TestSelfService(t *testing.T) {
 			Meta: meta(), RequestID: id, CapabilityID: "db", Channel: channel, Status: status, TeamRef: "a", CreatedAt: at(created),
 		}
 		if completed != "" {
-			r.CompletedAt = ptr(at(completed))
+			r.CompletedAt = new(at(completed))
 		}
 		for _, f := range edit {
 			f(r)
@@ -207,10 +207,10 @@ func TestSelfService(t *testing.T) {
 		request("5", "self_service", "completed", "2026-06-01T10:00:00Z", "2026-06-01T10:01:00Z", func(r *schema.Request) { r.DryRun = 1 }),
 		request("6", "manual", "completed", "2026-06-01T10:00:00Z", "2026-06-03T10:00:00Z"),
 		request("7", "manual", "open", "2026-06-01T10:00:00Z", ""),
-		&schema.Ticket{Meta: meta(), TicketID: "T-1", Type: schema.TicketRequest, CreatedAt: at("2026-06-01T10:00:00Z"), ResolvedAt: ptr(at("2026-06-05T10:00:00Z"))},
+		&schema.Ticket{Meta: meta(), TicketID: "T-1", Type: schema.TicketRequest, CreatedAt: at("2026-06-01T10:00:00Z"), ResolvedAt: new(at("2026-06-05T10:00:00Z"))},
 		// The ticket of request 6 is not a second request.
-		&schema.Ticket{Meta: meta(), TicketID: "6", Type: schema.TicketRequest, CreatedAt: at("2026-06-01T10:00:00Z"), ResolvedAt: ptr(at("2026-06-05T10:00:00Z"))},
-		&schema.Ticket{Meta: meta(), TicketID: "T-2", Type: schema.TicketSupport, CreatedAt: at("2026-06-01T10:00:00Z"), ResolvedAt: ptr(at("2026-06-05T10:00:00Z"))},
+		&schema.Ticket{Meta: meta(), TicketID: "6", Type: schema.TicketRequest, CreatedAt: at("2026-06-01T10:00:00Z"), ResolvedAt: new(at("2026-06-05T10:00:00Z"))},
+		&schema.Ticket{Meta: meta(), TicketID: "T-2", Type: schema.TicketSupport, CreatedAt: at("2026-06-01T10:00:00Z"), ResolvedAt: new(at("2026-06-05T10:00:00Z"))},
 	)
 	p := w.total(t, june("self_service_ratio"))
 	wantNumber(t, "self-service", p.Value, 2./5)
@@ -234,7 +234,7 @@ func TestTimeToProduction(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
 	service := func(id, created string) *schema.Service {
-		return &schema.Service{Meta: meta(), ServiceID: id, Name: id, CreatedAt: ptr(at(created)), Template: "go"}
+		return &schema.Service{Meta: meta(), ServiceID: id, Name: id, CreatedAt: new(at(created)), Template: "go"}
 	}
 	w.facts(
 		t,
@@ -293,8 +293,8 @@ func TestWorkloads(t *testing.T) {
 	workload("2026-06-11", "eu", "after", "no")
 	facts = append(
 		facts,
-		&schema.Ticket{Meta: meta(), TicketID: "T-1", Type: schema.TicketSupport, Category: "ci", TeamRef: "a", CreatedAt: at("2026-06-04T10:00:00Z"), FirstResponseAt: ptr(at("2026-06-04T11:00:00Z"))},
-		&schema.Ticket{Meta: meta(), TicketID: "T-2", Type: schema.TicketSupport, Category: "db", TeamRef: "a", CreatedAt: at("2026-06-04T10:00:00Z"), ResolvedAt: ptr(at("2026-06-05T10:00:00Z"))},
+		&schema.Ticket{Meta: meta(), TicketID: "T-1", Type: schema.TicketSupport, Category: "ci", TeamRef: "a", CreatedAt: at("2026-06-04T10:00:00Z"), FirstResponseAt: new(at("2026-06-04T11:00:00Z"))},
+		&schema.Ticket{Meta: meta(), TicketID: "T-2", Type: schema.TicketSupport, Category: "db", TeamRef: "a", CreatedAt: at("2026-06-04T10:00:00Z"), ResolvedAt: new(at("2026-06-05T10:00:00Z"))},
 		&schema.Ticket{Meta: meta(), TicketID: "T-3", Type: schema.TicketSupport, Category: "db", TeamRef: "b", CreatedAt: at("2026-05-25T10:00:00Z")},
 		&schema.Ticket{Meta: meta(), TicketID: "T-4", Type: schema.TicketBug, CreatedAt: at("2026-06-04T10:00:00Z")},
 	)

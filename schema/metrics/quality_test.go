@@ -3,6 +3,7 @@ package metrics
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/headway-metrics/headway/schema"
@@ -64,14 +65,11 @@ func TestDataQuality(t *testing.T) {
 		}
 		var got []string
 		for _, row := range rows {
-			line := ""
-			for i, v := range row {
-				if i > 0 {
-					line += "|"
-				}
-				line += fmt.Sprint(v)
+			var cells []string
+			for _, v := range row {
+				cells = append(cells, fmt.Sprint(v))
 			}
-			got = append(got, line)
+			got = append(got, strings.Join(cells, "|"))
 		}
 		if !slices.Equal(got, want[q.ID]) {
 			t.Errorf("%s:\n got %q\nwant %q", q.ID, got, want[q.ID])

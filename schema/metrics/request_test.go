@@ -88,8 +88,7 @@ func TestFiltersAreParameters(t *testing.T) {
 		t.Errorf("args %v", q.args)
 	}
 	_, err := NewEngine(q, present).Get(t.Context(), Request{Metric: "lead_time", Filters: map[Dimension][]string{"1=1 OR team": {"x"}}})
-	var bad *RequestError
-	if !errors.As(err, &bad) {
+	if _, ok := errors.AsType[*RequestError](err); !ok {
 		t.Errorf("a dimension of SQL is accepted: %v", err)
 	}
 }

@@ -103,7 +103,7 @@ func (w window) present() string { return "toDateTime64(" + w.now + ", 3, 'UTC')
 
 func (w window) buckets() string {
 	first, last := w.bucket(w.from), w.bucket("subtractMilliseconds("+w.to+", 1)")
-	add, count := "", ""
+	var add, count string
 	switch w.every {
 	case Day:
 		add, count = "addDays", fmt.Sprintf("dateDiff('day', %s, %s)", first, last)

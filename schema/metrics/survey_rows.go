@@ -1,6 +1,9 @@
 package metrics
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // suppressed groups the people of a query's rows, columns item (what they were
 // asked, as a tuple), team_id, week and the columns that counts aggregates, by
@@ -28,15 +31,15 @@ func suppressed(rows, size, counts, sums string) string {
 // question, shown group and band of scores. A band is a name, the condition on
 // score, and what each of its answers adds to the numerator.
 func scoreRows(kind string, bands []band) string {
-	counts, sums, list := "", "", ""
+	var counts, sums, list []string
 	for i, b := range bands {
-		counts += fmt.Sprintf(", countIf(%s) AS band%d", b.condition, i)
-		sums += fmt.Sprintf(", sum(band%[1]d) AS sum%[1]d", i)
-		list += fmt.Sprintf(", ('%s', sum%d, %d)", b.name, i, b.weight)
+		counts = append(counts, fmt.Sprintf("countIf(%s) AS band%d", b.condition, i))
+		sums = append(sums, fmt.Sprintf("sum(band%[1]d) AS sum%[1]d", i))
+		list = append(list, fmt.Sprintf("('%s', sum%d, %d)", b.name, i, b.weight))
 	}
 	answers := suppressed(fmt.Sprintf(`
       SELECT (toString(survey_id), toString(wave), toString(question_id), question_version) AS item, team_id, week, score
-      FROM survey_answers FINAL WHERE kind = '%s' AND score IS NOT NULL`, kind), "count()", counts[2:], "sum(size) AS answers"+sums)
+      FROM survey_answers FINAL WHERE kind = '%s' AND score IS NOT NULL`, kind), "count()", strings.Join(counts, ", "), "sum(size) AS answers, "+strings.Join(sums, ", "))
 	return fmt.Sprintf(`
 SELECT at, team, item.1 AS survey, item.2 AS wave, item.3 AS question, toString(item.4) AS question_version,
   CAST(NULL, 'Nullable(Float64)') AS value, if(shown, toInt64(part.2) * part.3, 0) AS numerator, if(shown, part.2, 0) AS denominator, 0 AS censored,
@@ -47,7 +50,7 @@ FROM (
   SELECT *, answers >= %[1]d AS shown FROM (%[2]s
   )
 )
-ARRAY JOIN if(shown, [%[3]s], [('', toUInt64(0), 0)]) AS part`, surveyThreshold, answers, list[2:])
+ARRAY JOIN if(shown, [%[3]s], [('', toUInt64(0), 0)]) AS part`, surveyThreshold, answers, strings.Join(list, ", "))
 }
 
 type band struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -45,7 +46,7 @@ func TestPlatformNPS(t *testing.T) {
 	}
 	p := points[0]
 	wantNumber(t, "NPS", p.Value, 100./3)
-	wantNumber(t, "half the interval", ptr(round((p.Interval.High-p.Interval.Low)/2, 1)), 8.1)
+	wantNumber(t, "half the interval", new(round((p.Interval.High-p.Interval.Low)/2, 1)), 8.1)
 	if p.N != 324 {
 		t.Errorf("n = %d, want 324", p.N)
 	}
@@ -160,8 +161,8 @@ func TestSuppressionRevealsNothing(t *testing.T) {
 			for range n {
 				totals[name]++
 				rows = append(rows, schema.SurveyAnswer{
-					Meta: schema.Meta{Version: 1}, AnswerID: fmt.Sprint(len(rows)), SurveyID: "s", Wave: name, QuestionID: "q", QuestionVersion: 1,
-					Kind: "csat", Score: ptr(5.), TeamID: fmt.Sprint("team", team), Week: at("2026-04-06T00:00:00Z"),
+					Meta: schema.Meta{Version: 1}, AnswerID: strconv.Itoa(len(rows)), SurveyID: "s", Wave: name, QuestionID: "q", QuestionVersion: 1,
+					Kind: "csat", Score: new(5.), TeamID: fmt.Sprint("team", team), Week: at("2026-04-06T00:00:00Z"),
 				})
 			}
 		}

@@ -82,18 +82,17 @@ func writeTable(w io.Writer, a Answer) error {
 			}
 		}
 	}
-	line := func(cells []string) {
-		picked := make([]string, len(used))
-		for j, i := range used {
-			picked[j] = printable(cells[i])
-		}
-		fmt.Fprintln(out, strings.Join(picked, "\t"))
-	}
 	if len(rows) > 0 {
-		line(columns)
+		rows = append([][]string{columns}, rows...)
 	}
 	for _, row := range rows {
-		line(row)
+		picked := make([]string, len(used))
+		for j, i := range used {
+			picked[j] = printable(row[i])
+		}
+		if _, err := io.WriteString(out, strings.Join(picked, "\t")+"\n"); err != nil {
+			return fmt.Errorf("writing the table: %w", err)
+		}
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("writing the table: %w", err)

@@ -15,12 +15,12 @@ func exampleResult() Result {
 		Metric: "change_failure_rate", Version: 1, Unit: UnitRatio, Zone: "UTC", dims: []Dimension{Team},
 		Points: []Point{
 			{
-				From: at("2026-06-01T00:00:00Z"), To: at("2026-06-08T00:00:00Z"), Dims: map[string]string{"team": "pay"}, Value: ptr(1. / 3), N: 9,
-				Numerator: ptr(3.), Denominator: ptr(9.), Interval: &Interval{0.12, 0.65}, Provisional: true,
+				From: at("2026-06-01T00:00:00Z"), To: at("2026-06-08T00:00:00Z"), Dims: map[string]string{"team": "pay"}, Value: new(1. / 3), N: 9,
+				Numerator: new(3.), Denominator: new(9.), Interval: &Interval{0.12, 0.65}, Provisional: true,
 			},
 			{
 				From: at("2026-06-01T00:00:00Z"), To: at("2026-06-08T00:00:00Z"), Dims: map[string]string{"team": "=cmd|'x'\x1b[31m"},
-				Numerator: ptr(0.), Denominator: ptr(0.),
+				Numerator: new(0.), Denominator: new(0.),
 			},
 		},
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -82,10 +83,7 @@ func (h *handler) explain(w http.ResponseWriter, r *http.Request) {
 
 // without returns the parameters that are not the handler's own.
 func without(v url.Values, own ...string) url.Values {
-	out := url.Values{}
-	for k, s := range v {
-		out[k] = s
-	}
+	out := maps.Clone(v)
 	for _, k := range own {
 		out.Del(k)
 	}

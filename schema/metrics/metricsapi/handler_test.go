@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -32,11 +31,11 @@ func (q querier) Query(_ context.Context, sql string, _ map[string]any) ([]strin
 	return nil, nil, q.err
 }
 
-func ask(t *testing.T, q querier, method, target string) (*http.Response, string) {
+func ask(t *testing.T, q querier, method, target string) *httptest.ResponseRecorder {
 	t.Helper()
 	rec := httptest.NewRecorder()
 	New(metrics.NewEngine(q, nil), slog.New(slog.DiscardHandler)).ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), method, target, nil))
-	return rec.Result(), rec.Body.String()
+	return rec
 }
 
 func TestHandler(t *testing.T) {
@@ -51,7 +50,9 @@ func TestHandler(t *testing.T) {
 		{"catalogue", "GET", "/v1/metrics", querier{}, 200, "application/json", []string{`"id": "lead_time"`, `"how_to_read"`}},
 		{"catalogue as table", "GET", "/v1/metrics?format=table", querier{}, 200, "text/plain; charset=utf-8", []string{"lead_time  "}},
 		{
-			"points", "GET", "/v1/metrics/change_failure_rate?by=team&every=week&from=2026-06-01&to=2026-06-08", querier{}, 200, "application/json",
+			"points", "GET", "/v1/metrics/change_failure_rate?by=team&every=week&from=2026-06-01&to=2026-06-08",
+			querier{},
+			200, "application/json",
 			[]string{`"metric": "change_failure_rate"`, `"value": 0.25`, `"p90": null`, `"low": 0.1`, `"provisional": true`, `"team": "pay"`},
 		},
 		{"points as CSV", "GET", "/v1/metrics/change_failure_rate?by=team&format=csv", querier{}, 200, "text/csv; charset=utf-8", []string{"pay,0.25,,,4,1,4,0.1,0.5,true,0"}},
@@ -68,9 +69,10 @@ func TestHandler(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			res, body := ask(t, tt.querier, tt.method, tt.target)
-			if res.StatusCode != tt.status || res.Header.Get("Content-Type") != tt.contentType {
-				t.Errorf("%d %s: %s", res.StatusCode, res.Header.Get("Content-Type"), body)
+			res := ask(t, tt.querier, tt.method, tt.target)
+			body := res.Body.String()
+			if res.Code != tt.status || res.Header().Get("Content-Type") != tt.contentType {
+				t.Errorf("%d %s: %s", res.Code, res.Header().Get("Content-Type"), body)
 			}
 			for _, s := range tt.want {
 				if !strings.Contains(body, s) {
