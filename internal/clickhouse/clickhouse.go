@@ -132,8 +132,7 @@ func (c *Conn) Close() error {
 // ErrorCode is the code of the server's error inside err, such as 60 for an
 // unknown table; 0 when the server did not answer at all.
 func ErrorCode(err error) int32 {
-	var ex *chproto.Exception
-	if errors.As(err, &ex) {
+	if ex, ok := errors.AsType[*chproto.Exception](err); ok {
 		return ex.Code
 	}
 	return 0

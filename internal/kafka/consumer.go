@@ -97,7 +97,7 @@ func (c *Client) Consume(ctx context.Context, cfg ConsumerConfig, handle Handler
 	for {
 		gen, err := group.Next(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // The end that was asked for.
+			return nil // The end that was asked for.
 		}
 		if err != nil {
 			// The group itself waits joinBackoff before it tries again.

@@ -132,10 +132,10 @@ func handled(l *ledger, want int) func() error {
 	}
 }
 
-func committed(t *testing.T, c *kafka.Client, group, topic string) func() error {
+func committed(t *testing.T, c *kafka.Client, topic string) func() error {
 	t.Helper()
 	return func() error {
-		lag, err := c.Lag(t.Context(), group, topic)
+		lag, err := c.Lag(t.Context(), "g", topic)
 		if err != nil {
 			return err
 		}
@@ -169,8 +169,8 @@ func TestConsumeMergesPartitions(t *testing.T) {
 		return l.handle(ctx, batch)
 	})
 	eventually(t, 30*time.Second, handled(l, 1000))
-	eventually(t, 10*time.Second, committed(t, c, "g", "a"))
-	eventually(t, 10*time.Second, committed(t, c, "g", "b"))
+	eventually(t, 10*time.Second, committed(t, c, "a"))
+	eventually(t, 10*time.Second, committed(t, c, "b"))
 	if !merged {
 		t.Error("no batch merged more than two partitions")
 	}
@@ -207,7 +207,7 @@ func TestConsumeRetriesTheSameBatch(t *testing.T) {
 		return l.handle(ctx, batch)
 	})
 	eventually(t, 30*time.Second, handled(l, 100))
-	eventually(t, 10*time.Second, committed(t, c, "g", "a"))
+	eventually(t, 10*time.Second, committed(t, c, "a"))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := 1; i < len(failed); i++ {
@@ -263,7 +263,7 @@ func TestConsumeUnderChurn(t *testing.T) {
 	close(calm)
 	<-published
 	eventually(t, 60*time.Second, handled(l, total))
-	eventually(t, 10*time.Second, committed(t, c, "g", "a"))
+	eventually(t, 10*time.Second, committed(t, c, "a"))
 	t.Logf("%d messages through 5 joins and 5 leaves, %d handled twice", total, l.duplicates())
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -333,7 +333,7 @@ func TestConsumeSurvivesBrokerRestart(t *testing.T) {
 		b.Stop(t)
 		b.Start(t)
 	}
-	eventually(t, 60*time.Second, committed(t, c, "g", "a"))
+	eventually(t, 60*time.Second, committed(t, c, "a"))
 	if len(l.broken) > 0 {
 		t.Error(l.broken)
 	}
@@ -349,7 +349,7 @@ func TestConsumeResumesBehindCommittedOffset(t *testing.T) {
 	publishNumbers(t, p, "a", 0, 100)
 	first := newLedger()
 	stop := consume(t, c, cfg, first.handle)
-	eventually(t, 30*time.Second, committed(t, c, "g", "a"))
+	eventually(t, 30*time.Second, committed(t, c, "a"))
 	stop()
 	publishNumbers(t, p, "a", 100, 150)
 	second := newLedger()

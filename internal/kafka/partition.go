@@ -50,7 +50,7 @@ func (p partitionReader) earliest(ctx context.Context, wanted int64) int64 {
 	lost := int64(-1)
 	bounds, err := p.client.bounds(ctx, p.topic)
 	if err == nil {
-		lost = bounds[p.partition].first - wanted
+		lost = max(bounds[p.partition].first-wanted, 0)
 	}
 	p.log.Error("the group's offset is not on the broker any more: retention removed it, or the topic was made anew; going on at the earliest message",
 		"wanted_offset", wanted, "lost_messages", lost, "error", err)

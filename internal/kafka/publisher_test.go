@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +19,7 @@ import (
 
 func event(i int, data []byte) schema.Event {
 	return schema.Event{
-		ID: fmt.Sprint(i), Source: "github", Type: "github.push", Subject: "s", Key: fmt.Sprint("repo", i%7),
+		ID: strconv.Itoa(i), Source: "github", Type: "github.push", Subject: "s", Key: fmt.Sprint("repo", i%7),
 		Time: time.UnixMilli(1_770_000_000_000).UTC(), Data: data,
 	}
 }
@@ -230,5 +231,48 @@ func TestReadAllKeepsTheLastValue(t *testing.T) {
 	}
 	if len(all) != 2 || string(all["a"].Value) != "2" || string(all["b"].Value) != "1" {
 		t.Errorf("got %+v", all)
+	}
+}
+
+// TestPublishErrorsStayWithTheirCaller: callers share flushes, not failures.
+func TestPublishErrorsStayWithTheirCaller(t *testing.T) {
+	t.Parallel()
+	b := kafkatest.New(t)
+	c := b.Client(t)
+	b.Topics(t, c, 2, "headway.raw.github")
+	p := publisher(t, c)
+	var wg sync.WaitGroup
+	for caller := range 20 {
+		wg.Go(func() {
+			for i := range 5 {
+				e := event(caller*5+i, []byte("{}"))
+				bad := caller%4 == 0
+				if bad {
+					e.Source = "nosuch"
+				}
+				if err := p.Publish(t.Context(), e); bad != (err != nil) {
+					t.Errorf("caller %d: bad %v, error %v", caller, bad, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(readAll(t, c, "headway.raw.github", time.Time{})); n != 75 {
+		t.Errorf("%d events arrived, want 75", n)
+	}
+}
+
+func TestPublishAfterClose(t *testing.T) {
+	t.Parallel()
+	b := kafkatest.NewEmbedded(t)
+	p := b.Client(t).NewPublisher()
+	if err := p.Publish(t.Context()); err != nil {
+		t.Errorf("publishing nothing: %v", err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Publish(t.Context(), event(1, nil)); !errors.Is(err, kafka.ErrClosed) {
+		t.Errorf("publishing after Close: %v", err)
 	}
 }

@@ -84,34 +84,34 @@ func stop() error {
 
 // New returns a migrated database that nobody else uses; it is dropped when the
 // test ends.
-func New(t testing.TB) *Database {
-	t.Helper()
-	db := Empty(t)
-	if err := clickhouse.Migrate(t.Context(), db.Conn, migrations.FS, clickhouse.MigrateOptions{}); err != nil {
-		t.Fatal(err)
+func New(tb testing.TB) *Database {
+	tb.Helper()
+	db := Empty(tb)
+	if err := clickhouse.Migrate(tb.Context(), db.Conn, migrations.FS, clickhouse.MigrateOptions{}); err != nil {
+		tb.Fatal(err)
 	}
 	return db
 }
 
 // Empty is New before any migration: not even the database exists.
-func Empty(t testing.TB) *Database {
-	t.Helper()
-	write, read, err := servers(t.Context())
+func Empty(tb testing.TB) *Database {
+	tb.Helper()
+	write, read, err := servers(tb.Context())
 	if err != nil {
-		t.Fatalf("these tests need ClickHouse: %v", err)
+		tb.Fatalf("these tests need ClickHouse: %v", err)
 	}
 	name := "headway_test_" + strings.ToLower(rand.Text())
 	write.Database, read.Database = name, name
 	db := &Database{WriteConfig: write, ReadConfig: read}
-	if db.Conn, err = clickhouse.Open(t.Context(), write); err != nil {
-		t.Fatal(err)
+	if db.Conn, err = clickhouse.Open(tb.Context(), write); err != nil {
+		tb.Fatal(err)
 	}
-	if db.Reader, err = clickhouse.Open(t.Context(), read); err != nil {
-		t.Fatal(err)
+	if db.Reader, err = clickhouse.Open(tb.Context(), read); err != nil {
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := errors.Join(drop(write), db.Conn.Close(), db.Reader.Close()); err != nil {
-			t.Errorf("removing the test's database: %v", err)
+	tb.Cleanup(func() {
+		if err := errors.Join(drop(write), db.Close(), db.Reader.Close()); err != nil {
+			tb.Errorf("removing the test's database: %v", err)
 		}
 	})
 	return db
