@@ -23,8 +23,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func newSource(t testing.TB, change ...func(*Config)) *Source {
-	t.Helper()
+func newSource(tb testing.TB, change ...func(*Config)) *Source {
+	tb.Helper()
 	cfg := *Entry().Config().(*Config)
 	cfg.WebhookTokens = []secret.String{"a-token", "old"}
 	cfg.URL, cfg.Token = "https://portal.acme.example", "hunter2"
@@ -34,7 +34,7 @@ func newSource(t testing.TB, change ...func(*Config)) *Source {
 	}
 	s, err := New(cfg, collectors.Deps{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
@@ -514,7 +514,7 @@ func FuzzNormalize(f *testing.F) {
 	s := newSource(f)
 	types := []string{typeEntity, typeRemoved, typeTask}
 	for _, ev := range collectortest.Events(f, Name, "testdata") {
-		f.Add(uint8(max(slices.Index(types, ev.Type), -1)+1), []byte(ev.Data))
+		f.Add(uint8(max(slices.Index(types, ev.Type), -1)+1), ev.Data)
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, data []byte) {
 		ev := schema.Event{ID: "1", Source: Name, Time: collectortest.Time, Data: data}

@@ -56,7 +56,7 @@ const (
 	annotationLocation   = "backstage.io/source-location"
 	annotationTemplate   = "backstage.io/source-template"
 	// annotationSecret is a key that can send events to PagerDuty.
-	annotationSecret = "pagerduty.com/integration-key"
+	annotationSecret = "pagerduty.com/integration-key" //nolint:gosec // The name of the annotation, not its value.
 )
 
 // ref is the entity's full name: "component:default/shop".
@@ -153,8 +153,11 @@ func (m metadata) repository() (repo, path string) {
 func (m metadata) aliases() []string {
 	var out []string
 	for _, a := range []struct{ annotation, system string }{
-		{"argocd/app-name", "argocd"}, {"backstage.io/kubernetes-id", "kubernetes"}, {"jenkins.io/job-full-name", "jenkins"},
-		{"jira/component", "jira"}, {"pagerduty.com/service-id", "pagerduty"},
+		{"argocd/app-name", "argocd"},
+		{"backstage.io/kubernetes-id", "kubernetes"},
+		{"jenkins.io/job-full-name", "jenkins"},
+		{"jira/component", "jira"},
+		{"pagerduty.com/service-id", "pagerduty"},
 	} {
 		for name := range strings.SplitSeq(m.Annotations[a.annotation], ",") {
 			if name = strings.TrimSpace(name); name != "" {

@@ -34,7 +34,7 @@ func (s *Source) Verify(header http.Header, body []byte, now time.Time) error {
 func (*Source) Events(header http.Header, body []byte, received time.Time) ([]schema.Event, error) {
 	var f forwarded
 	if json.Unmarshal(body, &f) != nil || f.Topic == "" {
-		return []schema.Event{collectors.Unreadable(Name, header, body, received)}, nil
+		return []schema.Event{collectors.Unreadable(Name, header, body, received)}, nil //nolint:nilerr // It goes to the dead letters.
 	}
 	var t task
 	if f.Topic == topicTask && json.Unmarshal(f.Payload, &t) != nil {

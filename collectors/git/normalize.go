@@ -165,7 +165,7 @@ func commit(h logHeader, f []string) (*schema.Commit, error) {
 	}
 	c.Title, c.CherryPickedFrom, c.Reverts = schema.CommitMessage(f[5])
 	rank := uint8(rankParents)
-	if paths := f[logFields:]; h.Paths && !(len(paths) == 1 && paths[0]+"\x00" == pathsDropped) {
+	if paths := f[logFields:]; h.Paths && (len(paths) != 1 || paths[0]+"\x00" != pathsDropped) {
 		c.PathsKnown, rank = 1, rankPaths
 		for i, p := range paths {
 			if i == 0 {

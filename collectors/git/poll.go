@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/headway-metrics/headway/collectors"
@@ -121,7 +122,7 @@ func (p *poll) services(now *repoState) ([]schema.Event, error) {
 		}
 		hash := schema.EventID(string(b))[:8]
 		if p.was.Services[d.Name] != hash {
-			out = append(out, p.event(kindService, "", b, fmt.Sprint(p.was.Seq+1), string(b)))
+			out = append(out, p.event(kindService, "", b, strconv.FormatUint(p.was.Seq+1, 10), string(b)))
 		}
 		return hash, nil
 	}
@@ -307,7 +308,7 @@ func (p *poll) tagEvents(changed []tagData, seq uint64) ([]schema.Event, error) 
 		if err != nil {
 			return nil, fmt.Errorf("encoding tags: %w", err)
 		}
-		out = append(out, p.event(kindTags, "", b, fmt.Sprint(seq), string(b)))
+		out = append(out, p.event(kindTags, "", b, strconv.FormatUint(seq, 10), string(b)))
 	}
 	return out, nil
 }

@@ -23,7 +23,7 @@ func compilePattern(s string) (pattern, error) {
 	case s == "":
 		return pattern{}, errors.New("is empty")
 	case strings.HasPrefix(s, "/") || slices.Contains(strings.Split(s, "/"), ".."):
-		return pattern{}, fmt.Errorf("%q must begin at the root of the repository, without a slash or ..", s)
+		return pattern{}, fmt.Errorf("%q must begin at the root of the repository, with neither a slash nor .. before", s)
 	case strings.ContainsAny(s, "[]?\\\x00\n") || strings.ContainsAny(braces.ReplaceAllString(s, ""), "{}"):
 		return pattern{}, fmt.Errorf("%q may hold *, **/ and {name} only", s)
 	}

@@ -31,10 +31,8 @@ type touched struct {
 	// old and new are blob ids, "" when there is none.
 	old, new string
 	identity string
-	// before is the blob to compare with: old, or where it was moved from, or the
-	// last good state.
-	before string
-	gone   bool
+	// gone marks the deletion that is half of a move.
+	gone bool
 }
 
 func (s *Source) read(ctx context.Context, r *repository, was repoState, emit collectors.Emit) (repoState, error) {

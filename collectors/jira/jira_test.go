@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,8 +23,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func newSource(t testing.TB, change ...func(*Config)) *Source {
-	t.Helper()
+func newSource(tb testing.TB, change ...func(*Config)) *Source {
+	tb.Helper()
 	cfg := *Entry().Config().(*Config)
 	cfg.URL, cfg.WebhookSecrets = "https://acme.atlassian.net/", []secret.String{"a-secret"}
 	cfg.Fields = Fields{Team: "customfield_1", Capability: "customfield_2", Service: "customfield_3"}
@@ -36,7 +37,7 @@ func newSource(t testing.TB, change ...func(*Config)) *Source {
 	}
 	s, err := New(cfg, collectors.Deps{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
@@ -181,7 +182,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var issues []any
 	end := min(start+pageSize, s.issues)
 	for i := start; i < end; i++ {
-		issues = append(issues, map[string]any{"id": fmt.Sprint(i), "key": fmt.Sprintf("PLAT-%d", i), "fields": map[string]any{
+		issues = append(issues, map[string]any{"id": strconv.Itoa(i), "key": fmt.Sprintf("PLAT-%d", i), "fields": map[string]any{
 			"created": "2026-05-01T10:00:00.000+0000", "updated": "2026-05-01T11:00:00.000+0000", "issuetype": map[string]string{"name": "Bug"},
 		}})
 	}
@@ -351,7 +352,7 @@ func TestConfigNamesKeyAndFix(t *testing.T) {
 func FuzzNormalize(f *testing.F) {
 	s := newSource(f)
 	for _, ev := range collectortest.Events(f, Name, "testdata") {
-		f.Add(ev.Type == typeSearched, []byte(ev.Data))
+		f.Add(ev.Type == typeSearched, ev.Data)
 	}
 	f.Fuzz(func(t *testing.T, searched bool, data []byte) {
 		ev := schema.Event{ID: "1", Source: Name, Type: typeSearched, Time: collectortest.Time, Data: data}

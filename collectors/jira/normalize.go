@@ -260,7 +260,12 @@ func (s *Source) deleted(i issue, at time.Time) ([]schema.Fact, error) {
 	if i.ID == "" {
 		return nil, errors.New("issue without id")
 	}
-	meta := schema.Meta{Source: Name, Version: schema.NewVersion(at, rankDeleted), Deleted: 1}
+	meta := schema.Meta{Source: Name, Deleted: 1}
+	if i.Fields.Updated.After(at) {
+		// Clocks of one Jira differ; a deletion is the last that happens.
+		at = i.Fields.Updated.Time
+	}
+	meta.Version = schema.NewVersion(at, rankDeleted)
 	id := Name + ":" + i.ID
 	out := []schema.Fact{
 		&schema.Ticket{Meta: meta, TicketID: id, Project: i.Fields.Project.Key, CreatedAt: i.Fields.Created.Time},

@@ -38,7 +38,7 @@ func (*Source) Events(header http.Header, body []byte, received time.Time) ([]sc
 		} `json:"issue"`
 	}
 	if json.Unmarshal(body, &d) != nil || d.WebhookEvent == "" {
-		return []schema.Event{collectors.Unreadable(Name, header, body, received)}, nil
+		return []schema.Event{collectors.Unreadable(Name, header, body, received)}, nil //nolint:nilerr // It goes to the dead letters.
 	}
 	return []schema.Event{{
 		ID:     cmp.Or(header.Get("X-Atlassian-Webhook-Identifier"), schema.EventID("webhook", string(body))),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -14,8 +15,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"os"
 
 	"go.uber.org/goleak"
 
@@ -30,15 +29,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const testSecret = "a-signing-secret"
 
-func newSource(t testing.TB, change ...func(*Config)) *Source {
-	t.Helper()
+func newSource(tb testing.TB, change ...func(*Config)) *Source {
+	tb.Helper()
 	cfg := Config{WebhookSecrets: []secret.String{testSecret, "old"}, URL: defaultURL, Interval: time.Minute, History: 24 * time.Hour}
 	for _, c := range change {
 		c(&cfg)
 	}
 	s, err := New(cfg, collectors.Deps{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
@@ -391,7 +390,7 @@ func TestConfigNamesKeyAndFix(t *testing.T) {
 func FuzzNormalize(f *testing.F) {
 	s := newSource(f)
 	for _, ev := range collectortest.Events(f, Name, "testdata") {
-		f.Add(ev.Type == typeSnapshot, []byte(ev.Data))
+		f.Add(ev.Type == typeSnapshot, ev.Data)
 	}
 	f.Fuzz(func(t *testing.T, snapshot bool, data []byte) {
 		ev := schema.Event{ID: "1", Source: Name, Type: typeSnapshot, Time: collectortest.Time, Data: data}

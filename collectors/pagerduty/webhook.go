@@ -55,7 +55,7 @@ func (*Source) Events(header http.Header, body []byte, received time.Time) ([]sc
 	var e envelope
 	var about incident
 	if json.Unmarshal(body, &e) != nil || e.Event.EventType == "" || e.Event.ID == "" {
-		return []schema.Event{collectors.Unreadable(Name, header, body, received)}, nil
+		return []schema.Event{collectors.Unreadable(Name, header, body, received)}, nil //nolint:nilerr // It goes to the dead letters.
 	}
 	// Whatever data is, the event is kept; only its partition depends on it.
 	if err := json.Unmarshal(e.Event.Data, &about); err != nil {

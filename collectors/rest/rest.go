@@ -110,10 +110,9 @@ func (c Client) do(req *http.Request, path string) (json.RawMessage, error) {
 	if client == nil {
 		client = &http.Client{Timeout: time.Minute}
 	}
-	resp, err := client.Do(req)
+	resp, err := client.Do(req) //nolint:gosec // The operator configures the address.
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
+		if u, ok := errors.AsType[*url.Error](err); ok {
 			// The error's own words would quote the query.
 			err = u.Err
 		}
