@@ -29,12 +29,13 @@ type claims struct {
 	// copied are the commits of requests of several commits of which a copy is
 	// in production.
 	copied map[int32]bool
+	walker *walker
 }
 
 // claim walks the graph from every live release down to what earlier ones
 // contain, so that all of them together touch each commit once.
 func claim(in *Input, opt *Options, live []*release) *claims {
-	c := &claims{in: in, opt: opt, repo: in.Repo, live: live, rows: map[int32]*schema.ChangeDeployed{}, copied: map[int32]bool{}}
+	c := &claims{in: in, opt: opt, repo: in.Repo, live: live, rows: map[int32]*schema.ChangeDeployed{}, copied: map[int32]bool{}, walker: newWalker(in.Repo.graph)}
 	c.first = filled(len(c.repo.graph.commits))
 	c.by = filled(len(c.repo.requests) + len(c.repo.graph.commits))
 	versions := map[string]bool{}

@@ -1,7 +1,6 @@
 package derive
 
 import (
-	"container/heap"
 	"slices"
 	"strings"
 
@@ -30,8 +29,7 @@ type graph struct {
 
 // newGraph takes any number of versions of each commit, in any order.
 func newGraph(commits []schema.Commit) *graph {
-	commits = newest(commits, func(c *schema.Commit) string { return c.SHA })
-	slices.SortFunc(commits, func(a, b schema.Commit) int { return strings.Compare(a.SHA, b.SHA) })
+	commits = sortedBy(newest(commits, func(c *schema.Commit) string { return c.SHA }), func(c *schema.Commit) string { return c.SHA })
 	g := &graph{
 		commits:    commits,
 		ids:        make(map[string]int32, len(commits)),
@@ -120,104 +118,4 @@ func (g *graph) rank() {
 			}
 		}
 	}
-}
-
-// reaches says whether a is b or an ancestor of b. The work is bounded by the
-// commits of b's history above a's generation.
-func (g *graph) reaches(a, b int32) bool {
-	if a == b {
-		return true
-	}
-	if g.generation[a] >= g.generation[b] {
-		return false
-	}
-	seen := map[int32]struct{}{b: {}}
-	stack := []int32{b}
-	for len(stack) > 0 {
-		c := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		for _, p := range g.parents(c) {
-			if p == a {
-				return true
-			}
-			if p == none || g.generation[p] <= g.generation[a] {
-				continue
-			}
-			if _, ok := seen[p]; !ok {
-				seen[p] = struct{}{}
-				stack = append(stack, p)
-			}
-		}
-	}
-	return false
-}
-
-// between lists the commits that can be reached from include and not from
-// exclude, highest generation first. It looks at no commit below the point where
-// all that is left can be reached from exclude.
-func (g *graph) between(include, exclude []int32) []int32 {
-	w := walk{g: g, wanted: map[int32]bool{}}
-	for _, c := range exclude {
-		w.add(c, false)
-	}
-	for _, c := range include {
-		w.add(c, true)
-	}
-	var out []int32
-	for w.open > 0 {
-		c := heap.Pop(&w).(int32)
-		wanted := w.wanted[c]
-		if wanted {
-			w.open--
-			out = append(out, c)
-		}
-		for _, p := range g.parents(c) {
-			w.add(p, wanted)
-		}
-	}
-	return out
-}
-
-// walk is a queue of commits, children before parents.
-type walk struct {
-	g      *graph
-	queue  []int32
-	wanted map[int32]bool
-	// open counts the wanted commits in the queue.
-	open int
-}
-
-func (w *walk) add(c int32, wanted bool) {
-	if c == none {
-		return
-	}
-	was, seen := w.wanted[c]
-	switch {
-	case !seen:
-		w.wanted[c] = wanted
-		if wanted {
-			w.open++
-		}
-		heap.Push(w, c)
-	case was && !wanted:
-		// All children come before their parents, so c is still in the queue.
-		w.wanted[c] = false
-		w.open--
-	}
-}
-
-func (w *walk) Len() int { return len(w.queue) }
-func (w *walk) Less(i, j int) bool {
-	a, b := w.queue[i], w.queue[j]
-	if ga, gb := w.g.generation[a], w.g.generation[b]; ga != gb {
-		return ga > gb
-	}
-	return a < b
-}
-func (w *walk) Swap(i, j int) { w.queue[i], w.queue[j] = w.queue[j], w.queue[i] }
-func (w *walk) Push(x any)    { w.queue = append(w.queue, x.(int32)) }
-func (w *walk) Pop() any {
-	last := w.queue[len(w.queue)-1]
-	w.queue = w.queue[:len(w.queue)-1]
-	return last
 }

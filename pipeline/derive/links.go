@@ -12,7 +12,7 @@ import (
 // requests that were merged into the branch before a squash or rebase, whose own
 // merge commits never reach the base branch.
 func (r *Repo) linkMerges() {
-	into := r.mergedIntoBranches()
+	r.carryByName()
 	for i := range r.requests {
 		n := int32(i) //nolint:gosec // As in addRequests.
 		q := &r.requests[n]
@@ -20,7 +20,7 @@ func (r *Repo) linkMerges() {
 			r.addLink(q.merge, link{change: n, part: none, rule: schema.LinkAncestor, evidence: q.MergeSHA})
 		}
 		// A branch may itself have gone into another's, and so on.
-		for outer, hops := into[n], 0; outer != none && hops < len(r.requests); outer, hops = into[outer], hops+1 {
+		for outer, hops := r.into[n], 0; outer != none && hops < len(r.requests); outer, hops = r.into[outer], hops+1 {
 			o := &r.requests[outer]
 			r.addLink(o.merge, link{change: n, part: none, rule: schema.LinkAncestor, evidence: o.MergeSHA + " (merged with " + o.ChangeID + ")"})
 		}
@@ -29,40 +29,21 @@ func (r *Repo) linkMerges() {
 
 func (r *Repo) addLink(c int32, l link) { r.links[c] = append(r.links[c], l) }
 
-// mergedIntoBranches finds, of every request, the first request that carried its
-// result on by squash or rebase: its branch contains the merge commit, or, where
-// one of the two is not known, its branch has the name it was merged into.
-func (r *Repo) mergedIntoBranches() []int32 {
-	g := r.graph
-	into := make([]int32, len(r.requests))
-	for i := range into {
-		into[i] = none
-	}
+// carryByName completes into: where a branch or what was merged into it is not
+// known, the branch's name tells.
+func (r *Repo) carryByName() {
 	byBranch := map[string][]int32{}
 	for _, n := range r.oldestFirst() {
 		q := &r.requests[n]
-		if g.isMerge(q.merge) || q.HeadSHA == q.MergeSHA {
-			continue
-		}
-		byBranch[q.HeadBranch] = append(byBranch[q.HeadBranch], n)
-		head, base := g.id(q.HeadSHA), g.firstParent(q.merge)
-		if head == none || base == none {
-			continue
-		}
-		for _, c := range g.between([]int32{head}, []int32{q.merge}) {
-			if inner, ok := r.byMerge[g.commits[c].SHA]; ok && inner != n && into[inner] == none {
-				into[inner] = n
-			}
+		if !r.graph.isMerge(q.merge) && q.HeadSHA != q.MergeSHA {
+			byBranch[q.HeadBranch] = append(byBranch[q.HeadBranch], n)
 		}
 	}
 	for i := range r.requests {
-		q := &r.requests[i]
-		if q.BaseBranch == "" || into[i] != none {
-			continue
+		if q := &r.requests[i]; q.BaseBranch != "" && r.into[i] == none {
+			r.into[i] = r.carrierByName(q, byBranch[q.BaseBranch])
 		}
-		into[i] = r.carrierByName(q, byBranch[q.BaseBranch])
 	}
-	return into
 }
 
 // carrierByName chooses the first of the candidates, whose branch the request
@@ -85,10 +66,7 @@ func (r *Repo) carrierByName(q *request, candidates []int32) int32 {
 // linkCopies says which changes arrive with a cherry-pick that names its original.
 func (r *Repo) linkCopies() {
 	g := r.graph
-	r.original = make([]int32, len(g.commits))
-	for i := range r.original {
-		r.original[i] = none
-	}
+	r.original = allNone(len(g.commits))
 	for i := range g.commits {
 		if from := g.commits[i].CherryPickedFrom; from != "" {
 			if o := g.lookup(from); o != none && o != int32(i) && !(g.isMerge(o) && r.owner[o] == none) { //nolint:gosec // An index of commits.

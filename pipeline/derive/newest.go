@@ -1,6 +1,11 @@
 package derive
 
-import "github.com/headway-metrics/headway/schema"
+import (
+	"slices"
+	"strings"
+
+	"github.com/headway-metrics/headway/schema"
+)
 
 // newest keeps, of every key, the row with the highest version, and drops keys
 // whose highest version is deleted (invariant 3). The order of the result
@@ -33,3 +38,18 @@ func newest[T any, P interface {
 }
 
 func version(f schema.Fact) uint64 { return schema.MetaOf(f).Version }
+
+// sortedBy gives the rows in the order of their keys. Rows are large: it moves
+// each once.
+func sortedBy[T any](rows []T, key func(*T) string) []T {
+	order := make([]int, len(rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(key(&rows[a]), key(&rows[b])) })
+	out := make([]T, len(rows))
+	for i, at := range order {
+		out[i] = rows[at]
+	}
+	return out
+}

@@ -33,6 +33,9 @@ type Repo struct {
 	byMerge  map[string]int32
 	// owner is the request that a commit belongs to, or none.
 	owner []int32
+	// into is, by request, the first to carry its result on by squash or rebase,
+	// or none.
+	into []int32
 	// original is the commit that a cherry-pick copies, or none.
 	original []int32
 	// links says which changes arrive with a commit.
@@ -86,7 +89,7 @@ func NewRepo(f RepoFacts) *Repo {
 	}
 	r.addRequests(f.Changes)
 	r.addReviews(f.Reviews)
-	r.assignCommits()
+	r.assignCommits(newWalker(r.graph))
 	r.linkMerges()
 	r.linkCopies()
 	r.findReverts()
@@ -95,8 +98,7 @@ func NewRepo(f RepoFacts) *Repo {
 
 func (r *Repo) addRequests(changes []schema.Change) {
 	changes = newest(changes, func(c *schema.Change) string { return c.ChangeID })
-	slices.SortFunc(changes, func(a, b schema.Change) int { return strings.Compare(a.ChangeID, b.ChangeID) })
-	for _, c := range changes {
+	for _, c := range sortedBy(changes, func(c *schema.Change) string { return c.ChangeID }) {
 		if c.State != schema.ChangeMerged || c.MergeSHA == "" {
 			continue
 		}

@@ -14,20 +14,17 @@ const rebasedTogether = time.Minute
 
 // assignCommits gives every commit to at most one request, the innermost first:
 // a commit of a request that was merged into another's branch stays its own.
-func (r *Repo) assignCommits() {
-	r.owner = make([]int32, len(r.graph.commits))
-	for i := range r.owner {
-		r.owner[i] = none
-	}
+func (r *Repo) assignCommits(w *walker) {
+	r.owner, r.into = allNone(len(r.graph.commits)), allNone(len(r.requests))
 	for _, n := range r.oldestFirst() {
 		q := &r.requests[n]
 		switch {
 		case q.HeadSHA == q.MergeSHA:
-			q.result = r.take(n, r.forwarded(q))
+			q.result = r.take(n, r.forwarded(w, q))
 		case r.graph.isMerge(q.merge):
-			r.assignMerge(n, q)
+			r.assignMerge(w, n, q)
 		default:
-			r.assignLine(n, q)
+			r.assignLine(w, n, q)
 		}
 		q.firstCommit = r.firstCommit(q)
 	}
@@ -36,6 +33,14 @@ func (r *Repo) assignCommits() {
 			q.firstCommit = q.FirstCommitAt
 		}
 	}
+}
+
+func allNone(n int) []int32 {
+	out := make([]int32, n)
+	for i := range out {
+		out[i] = none
+	}
+	return out
 }
 
 // take gives free commits to request n and returns those it got that are not
@@ -56,7 +61,7 @@ func (r *Repo) take(n int32, commits []int32) []int32 {
 
 // assignMerge: the commits of a true merge are those that its further parents
 // have and its first parent has not.
-func (r *Repo) assignMerge(n int32, q *request) {
+func (r *Repo) assignMerge(w *walker, n int32, q *request) {
 	g := r.graph
 	parents := g.parents(q.merge)
 	r.take(n, []int32{q.merge})
@@ -70,12 +75,12 @@ func (r *Repo) assignMerge(n int32, q *request) {
 		q.result = r.take(n, r.line(parents[1], max(1, int(q.CommitCount))))
 		return
 	}
-	q.result = r.take(n, g.between(parents[1:], parents[:1]))
+	q.result = r.take(n, w.between(parents[1:], parents[:1]))
 }
 
 // assignLine: a merge commit with one parent is a squash or the last commit of a
 // rebase. Senders do not say which.
-func (r *Repo) assignLine(n int32, q *request) {
+func (r *Repo) assignLine(w *walker, n int32, q *request) {
 	g := r.graph
 	head := g.id(q.HeadSHA)
 	if head == none {
@@ -86,7 +91,12 @@ func (r *Repo) assignLine(n int32, q *request) {
 	if g.firstParent(q.merge) == none {
 		branch = r.line(head, max(1, int(q.CommitCount)))
 	} else {
-		branch = g.between([]int32{head}, []int32{q.merge})
+		branch = w.between([]int32{head}, []int32{q.merge})
+	}
+	for _, c := range branch {
+		if inner, ok := r.byMerge[g.commits[c].SHA]; ok && inner != n && r.into[inner] == none {
+			r.into[inner] = n
+		}
 	}
 	q.result = r.take(n, r.rebased(q, branch))
 	q.branch = r.take(n, branch)
@@ -104,10 +114,10 @@ func (r *Repo) line(c int32, limit int) []int32 {
 
 // forwarded lists the commits of a fast-forward, whose head is the merge commit
 // itself: those since the base, or as many as the sender counts.
-func (r *Repo) forwarded(q *request) []int32 {
+func (r *Repo) forwarded(w *walker, q *request) []int32 {
 	count := int(q.CommitCount)
-	if base := r.graph.id(q.BaseSHA); base != none && r.graph.reaches(base, q.merge) {
-		if commits := r.graph.between([]int32{q.merge}, []int32{base}); count == 0 || len(commits) <= count {
+	if base := r.graph.id(q.BaseSHA); base != none && w.reaches(base, q.merge) {
+		if commits := w.between([]int32{q.merge}, []int32{base}); count == 0 || len(commits) <= count {
 			return commits
 		}
 	}

@@ -76,7 +76,7 @@ func (c *claims) withdrawnIn(seq []*release, found map[*release]*withdrawal) {
 
 // goesBack says that r is an earlier version than the one it replaces.
 func (c *claims) goesBack(r, replaced *release, firstAt map[string]int) bool {
-	if r.commit != none && replaced.commit != none && c.repo.graph.reaches(r.commit, replaced.commit) {
+	if c.includes(replaced, r) {
 		return true
 	}
 	return firstAt[r.key] < firstAt[replaced.key] && !c.includes(r, replaced)
@@ -93,6 +93,12 @@ func (c *claims) restored(before []*release, r *release) int {
 	return -1
 }
 
+// includes says that r has all that other has.
 func (c *claims) includes(r, other *release) bool {
-	return r.commit != none && other.commit != none && c.repo.graph.reaches(other.commit, r.commit)
+	if r.commit == none || other.commit == none {
+		return false
+	}
+	// A commit's ancestors were in production no later than it: most answers
+	// need no walk.
+	return c.first[other.commit] <= c.first[r.commit] && c.walker.reaches(other.commit, r.commit)
 }
