@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -73,9 +74,9 @@ func StartBroker(ctx context.Context, opts BrokerOptions) (*Broker, error) {
 		kfake.SyncWrites(),
 		kfake.DefaultNumPartitions(opts.Partitions),
 		kfake.BrokerConfigs(map[string]string{
-			"message.max.bytes": fmt.Sprint(MaxMessageBytes),
+			"message.max.bytes": strconv.Itoa(MaxMessageBytes),
 			// A stopped laptop must not come back to groups that forgot their place.
-			"offsets.retention.minutes": fmt.Sprint(10 * 365 * 24 * 60),
+			"offsets.retention.minutes": strconv.Itoa(10 * 365 * 24 * 60),
 		}),
 		kfake.WithLogger(brokerLog{opts.Logger}),
 	)

@@ -19,8 +19,8 @@ import (
 
 func kafkaClient(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(addr), kgo.AllowAutoTopicCreation(), kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.MaxVersions(kversion.V3_0_0())}, opts...)...)
+	opts = append(opts, kgo.SeedBrokers(addr), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxVersions(kversion.V3_0_0()))
+	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,10 +89,10 @@ func produceOne(ctx context.Context, cl *kgo.Client, topic, value string) error 
 	return cl.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: 0, Value: []byte(value)}).FirstErr()
 }
 
-// readValues reads a topic until all the wanted values have come.
-func readValues(t *testing.T, addr, topic string, want map[string]bool) {
+// readValues reads the topic t until all the wanted values have come.
+func readValues(t *testing.T, addr string, want map[string]bool) {
 	t.Helper()
-	cl := kafkaClient(t, addr, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	cl := kafkaClient(t, addr, kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	defer cl.Close()
 	missing := make(map[string]bool, len(want))
 	for v := range want {
@@ -122,7 +122,7 @@ func TestBrokerKilled(t *testing.T) {
 		cl := kafkaClient(t, addr)
 		createTopic(t, cl, "t", 1)
 		if round > 0 {
-			readValues(t, addr, "t", acknowledged)
+			readValues(t, addr, acknowledged)
 			if got := committedOffset(t, cl, "g", "t"); got < offset {
 				t.Fatalf("round %d: the group's offset fell from %d to %d", round, offset, got)
 			}
@@ -163,7 +163,7 @@ func TestBrokerKilled(t *testing.T) {
 		<-stopped
 	}
 	_, words := spawn(t, "broker", dir)
-	readValues(t, words[0], "t", acknowledged)
+	readValues(t, words[0], acknowledged)
 	t.Logf("%d acknowledged messages outlived 6 kills", len(acknowledged))
 }
 
@@ -177,7 +177,7 @@ func TestBrokerTorn(t *testing.T) {
 		p, words := spawn(t, "broker", dir)
 		cl := kafkaClient(t, words[0])
 		createTopic(t, cl, "t", 1)
-		readValues(t, words[0], "t", acknowledged)
+		readValues(t, words[0], acknowledged)
 		if round > 0 {
 			if got := committedOffset(t, cl, "g", "t"); got != int64(round) {
 				t.Fatalf("round %d: committed offset %d, want %d", round, got, round)
@@ -209,7 +209,7 @@ func TestBrokerTorn(t *testing.T) {
 		}
 	}
 	_, words := spawn(t, "broker", dir)
-	readValues(t, words[0], "t", acknowledged)
+	readValues(t, words[0], acknowledged)
 }
 
 func TestBrokerCleanRestart(t *testing.T) {
@@ -242,7 +242,7 @@ func TestBrokerCleanRestart(t *testing.T) {
 		if err := commitOffset(t.Context(), cl, "g", "t", int64(round)); err != nil {
 			t.Fatal(err)
 		}
-		readValues(t, b.Addr(), "t", values)
+		readValues(t, b.Addr(), values)
 		if got := committedOffset(t, cl, "g", "t"); got != int64(round) {
 			t.Errorf("committed offset %d, want %d", got, round)
 		}

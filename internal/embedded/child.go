@@ -52,7 +52,7 @@ func runChild(library string, args []string) int {
 func outliveParentBriefly() {
 	lifeline := os.NewFile(lifelineFD, "lifeline")
 	_, _ = io.Copy(io.Discard, lifeline)
-	time.Sleep(orphanGrace)
+	<-time.After(orphanGrace)
 	os.Exit(3)
 }
 

@@ -64,7 +64,7 @@ type EngineOptions struct {
 // install leaves nothing that is taken for a finished one.
 func InstallEngine(ctx context.Context, opts EngineOptions) (string, error) {
 	if lib := firstOf(opts.Library, os.Getenv(EnvLibrary)); lib != "" {
-		if st, err := os.Stat(lib); err != nil || st.IsDir() {
+		if !isFile(lib) {
 			return "", fmt.Errorf("the ClickHouse engine %s (from the configuration or %s) is not a readable file: name the full path of libchdb.so, or unset it to let Headway fetch the engine", lib, EnvLibrary)
 		}
 		return lib, nil
@@ -181,7 +181,7 @@ func installInto(ctx context.Context, base, final, pkg string, onProgress func(P
 
 func runNPM(ctx context.Context, npm, dir string, onProgress func(Progress)) error {
 	// No script of a package runs: the package is data, and its integrity is checked.
-	cmd := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error") //nolint:gosec // npm of the user's PATH.
+	cmd := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error")
 	cmd.Dir = dir
 	cmd.WaitDelay = 5 * time.Second
 	var out bytes.Buffer

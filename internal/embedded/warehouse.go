@@ -86,7 +86,7 @@ func StartWarehouse(ctx context.Context, opts WarehouseOptions) (*Warehouse, err
 		return nil, errors.Join(fmt.Errorf("starting the warehouse: %w", err), w.gate.close(), lock.Close())
 	}
 	w.current = c
-	go w.supervise()
+	go w.supervise() //nolint:contextcheck // It outlives the start; Stop ends it.
 	return w, nil
 }
 

@@ -25,7 +25,7 @@ func benchClient(b *testing.B) *kafka.Client {
 // for acks=all (and fsync on the embedded broker).
 func BenchmarkPublish(b *testing.B) {
 	for _, size := range []int{500, 10_000} {
-		b.Run(fmt.Sprintf("callers=64/bytes=%d", size), func(b *testing.B) {
+		b.Run(fmt.Sprintf("callers=512/bytes=%d", size), func(b *testing.B) {
 			c := benchClient(b)
 			p := c.NewPublisher()
 			defer func() {
@@ -36,7 +36,7 @@ func BenchmarkPublish(b *testing.B) {
 			data := payload(size)
 			var n atomic.Int64
 			b.SetBytes(int64(size))
-			b.SetParallelism(32)
+			b.SetParallelism(256)
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					if err := p.Publish(b.Context(), event(int(n.Add(1)), data)); err != nil {
