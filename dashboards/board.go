@@ -41,9 +41,12 @@ func newBoard(uid, title, answers, reading string, vars ...cog.Builder[dashboard
 	}
 	b.builder.Link(dashboard.NewDashboardLinkBuilder("Dashboards").Type(dashboard.DashboardLinkTypeDashboards).
 		Tags([]string{Tag}).AsDropdown(true).KeepTime(true).IncludeVars(true))
+	hint := "The description of a panel has its definition and what n counts."
+	if len(vars) > 0 {
+		hint = "Choose above what to look at. A title with a link opens the detail; the description of a panel has its definition, version and what n counts."
+	}
 	place(b, gridWidth, headerHeight, text.NewPanelBuilder().Transparent(true).Mode(text.TextModeMarkdown).
-		Content(fmt.Sprintf("**%s** %s\n\n**${data}** · ${organisation} · days and weeks are cut in ${timezone}\n\n"+
-			"Choose teams or services above. A title with a link opens the detail; the description of a panel has its definition, version and n.", answers, reading)))
+		Content(fmt.Sprintf("**%s** %s\n\n**${data}** · ${organisation} · days and weeks are cut in ${timezone}\n\n%s", answers, reading, hint)))
 	return b
 }
 

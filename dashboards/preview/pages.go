@@ -20,8 +20,8 @@ const shell = `<!doctype html>
 <meta name="headway-grafana" content="{{.Grafana}}">
 <title>{{.Title}} · Headway preview</title>
 <link rel="icon" href="data:,">
-{{if .Built}}<link rel="stylesheet" href="{{.Base}}/assets/main.css">
-<script src="{{.Base}}/assets/main.js" defer></script>{{end}}
+{{if .Built}}<link rel="stylesheet" href="{{.Base}}/assets/preview.css">
+<script src="{{.Base}}/assets/preview.js" defer></script>{{end}}
 </head>
 <body>
 {{if .Built}}<noscript><p>The preview draws charts with JavaScript. Grafana or <code>headway metrics get</code> show the same numbers.</p></noscript>
@@ -48,7 +48,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "There is no dashboard with this uid.", http.StatusNotFound)
 		return
 	}
-	_, err := fs.Stat(s.assets, "main.js")
+	_, err := fs.Stat(s.assets, "preview.js")
 	data := shellData{
 		Base: s.opts.Base, Grafana: s.opts.GrafanaURL, Title: d.Model.Title,
 		Command: BuildCommand, Built: err == nil,

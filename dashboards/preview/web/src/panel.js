@@ -4,10 +4,10 @@
 import { el, markdown, popover } from "./dom.js";
 import { isEmpty } from "./frames.js";
 import { address, interpolate } from "./links.js";
-import { drawBarchart, drawBargauge } from "./panels/bars.js";
-import { drawHeatmap } from "./panels/heatmap.js";
-import { drawStat, drawTable, drawText } from "./panels/plain.js";
-import { drawTimeseries } from "./panels/timeseries.js";
+import { drawBarchart, drawBargauge } from "./bars.js";
+import { drawHeatmap } from "./heatmap.js";
+import { drawStat, drawTable, drawText } from "./plain.js";
+import { drawTimeseries } from "./timeseries.js";
 import { icon } from "./pickers.js";
 
 const DRAW = { timeseries: drawTimeseries, stat: drawStat, table: drawTable, barchart: drawBarchart, bargauge: drawBargauge, heatmap: drawHeatmap, text: drawText };

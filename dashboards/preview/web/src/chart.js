@@ -5,8 +5,9 @@ import { GridComponent, MarkAreaComponent, MarkPointComponent, TooltipComponent,
 import { init, use } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 
-import { el } from "../dom.js";
-import { palette } from "../theme.js";
+import { el } from "./dom.js";
+import { tick } from "./format.js";
+import { palette } from "./theme.js";
 
 use([BarChart, HeatmapChart, LineChart, GridComponent, MarkAreaComponent, MarkPointComponent, TooltipComponent, VisualMapComponent, CanvasRenderer]);
 
@@ -26,6 +27,13 @@ export function chart(body, label, options) {
 
 export function axisText() {
   return { color: palette().muted, fontSize: 11, hideOverlap: true };
+}
+
+/** How far from the axis its name stands: beyond the widest tick. */
+export function nameGap(axis, unit) {
+  const count = Math.round(axis.max / axis.interval);
+  const widest = Math.max(...Array.from({ length: count + 1 }, (_, i) => tick(i * axis.interval, unit).length));
+  return widest * 6.5 + 14;
 }
 
 export function gridLines() {

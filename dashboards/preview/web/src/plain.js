@@ -1,10 +1,10 @@
 // Panels that are elements, not charts: one large number, tables, text.
 
-import { el, markdown } from "../dom.js";
-import { dateTime, format } from "../format.js";
-import { fieldConfig } from "../frames.js";
-import { address, interpolate } from "../links.js";
-import { color } from "../theme.js";
+import { el, markdown } from "./dom.js";
+import { dateTime, format } from "./format.js";
+import { fieldConfig } from "./frames.js";
+import { address, interpolate } from "./links.js";
+import { color } from "./theme.js";
 
 /** The first field large; the others, such as n and the period before, small below. */
 export function drawStat(body, panel, frames) {

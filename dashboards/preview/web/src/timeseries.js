@@ -1,10 +1,10 @@
 // Lines, bars and confidence bands over time.
 
-import { axisSteps, day, format, isWhole, tick } from "../format.js";
-import { fieldConfig, toSeries } from "../frames.js";
-import { color, palette, withAlpha } from "../theme.js";
-import { wall } from "../zone.js";
-import { axisText, chart, gridLines, legend, tip, tooltip } from "./chart.js";
+import { axisSteps, day, format, isWhole, tick } from "./format.js";
+import { fieldConfig, toSeries } from "./frames.js";
+import { color, palette, withAlpha } from "./theme.js";
+import { wall } from "./zone.js";
+import { axisText, chart, gridLines, legend, nameGap, tip, tooltip } from "./chart.js";
 
 const MAX_EVENTS = 3;
 const MAX_TICKS = 9;
@@ -76,7 +76,7 @@ function options(panel, series, lowEnds, context) {
       axisLabel: { ...axisText(), formatter: xLabel, customValues: ticks } },
     yAxis: [
       { type: "value", min: centered ? -axis.max : 0, max: axis.max, interval: axis.interval, splitLine: gridLines(), name: main[0]?.custom.axisLabel || undefined,
-        nameLocation: "middle", nameGap: 48, nameTextStyle: { color: p.muted, fontSize: 11 },
+        nameLocation: "middle", nameGap: nameGap(axis, unit), nameTextStyle: { color: p.muted, fontSize: 11 },
         axisLabel: { ...axisText(), formatter: (v) => tick(v, unit, main[0]?.config.decimals) } },
       // Counts behind the lines keep to the lower third, so that they do not read as a second curve.
       { type: "value", show: false, min: 0, max: Math.max(1, backgroundPeak * 3.2) },

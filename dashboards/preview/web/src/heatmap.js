@@ -1,8 +1,8 @@
 // Counts of a value's bands over time: one column of the rows per band.
 
-import { day, format } from "../format.js";
-import { toSeries } from "../frames.js";
-import { color, palette, withAlpha } from "../theme.js";
+import { day, format } from "./format.js";
+import { toSeries } from "./frames.js";
+import { color, palette, withAlpha } from "./theme.js";
 import { axisText, chart, tip, tooltip } from "./chart.js";
 
 export function drawHeatmap(body, panel, frames, context) {

@@ -1,10 +1,10 @@
 // Bars over named things: a chart with columns, and gauges as plain elements.
 
-import { el } from "../dom.js";
-import { axisSteps, format, isWhole, tick } from "../format.js";
-import { fieldConfig } from "../frames.js";
-import { color, palette, withAlpha } from "../theme.js";
-import { axisText, chart, gridLines, legend, tip, tooltip } from "./chart.js";
+import { el } from "./dom.js";
+import { axisSteps, format, isWhole, tick } from "./format.js";
+import { fieldConfig } from "./frames.js";
+import { color, palette, withAlpha } from "./theme.js";
+import { axisText, chart, gridLines, legend, nameGap, tip, tooltip } from "./chart.js";
 
 export function drawBarchart(body, panel, frames) {
   const frame = frames[0];
@@ -28,7 +28,7 @@ export function drawBarchart(body, panel, frames) {
   const category = { type: "category", data: names, inverse: horizontal, axisLine: { lineStyle: { color: p.grid } }, axisTick: { show: false },
     axisLabel: { ...axisText(), hideOverlap: false, width: horizontal ? 140 : room, overflow: horizontal ? "truncate" : "break", interval: 0, lineHeight: 13 } };
   const value = { type: "value", min: deepest < 0 ? -Math.ceil(-deepest / axis.interval) * axis.interval : 0, max: axis.max, interval: axis.interval, splitLine: gridLines(), name: series[0]?.config.custom.axisLabel || undefined,
-    nameLocation: "middle", nameGap: horizontal ? 26 : 40, nameTextStyle: { color: p.muted, fontSize: 11 },
+    nameLocation: "middle", nameGap: horizontal ? 26 : nameGap(axis, unit), nameTextStyle: { color: p.muted, fontSize: 11 },
     axisLabel: { ...axisText(), formatter: (v) => tick(v, unit) } };
   const { dispose } = chart(body, `${panel.title}. ${names.map((n, i) => `${n}: ${format(frame.rows[i][series[0]?.at], unit)}`).join("; ")}`, {
     grid: { left: series[0]?.config.custom.axisLabel && !horizontal ? 26 : 8, right: 18, top: 14, bottom: 4, containLabel: true },
