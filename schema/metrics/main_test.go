@@ -22,7 +22,6 @@ func at(s string) time.Time {
 	return t.UTC()
 }
 
-//go:fix inline
 // warehouse is a database with an engine that asks it as dashboards do.
 type warehouse struct {
 	*clickhousetest.Database
