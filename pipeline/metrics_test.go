@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,10 +40,11 @@ func TestMetricsCountWhatBecameOfEvents(t *testing.T) {
 	}
 	for _, f := range families {
 		for _, metric := range f.GetMetric() {
-			name := f.GetName()
+			words := []string{f.GetName()}
 			for _, l := range metric.GetLabel() {
-				name += " " + l.GetValue()
+				words = append(words, l.GetValue())
 			}
+			name := strings.Join(words, " ")
 			if h := metric.GetHistogram(); h != nil {
 				got[name] = float64(h.GetSampleCount())
 			} else {
