@@ -9,6 +9,7 @@ package github
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"regexp"
 	"time"
 
@@ -92,7 +93,16 @@ type Source struct {
 	interval    time.Duration
 	deployments []workflowRule
 	labels      labelRules
+	// read and keyed are what of a payload makes facts and what its partition.
+	read, keyed shape
 	poller      *poller
+}
+
+// addressed is the part of a payload that Events looks at.
+type addressed struct {
+	Repository struct {
+		HTMLURL string `json:"html_url"`
+	} `json:"repository"`
 }
 
 type workflowRule struct {
@@ -105,7 +115,7 @@ func New(cfg Config, deps collectors.Deps, now func() time.Time) (*Source, error
 	s := &Source{hook: signature.Hex{
 		Header: "X-Hub-Signature-256", Prefix: "sha256=",
 		Secrets: []secret.String{cfg.WebhookSecret, cfg.PreviousWebhookSecret},
-	}}
+	}, read: shapeOf(reflect.TypeFor[payload]()), keyed: shapeOf(reflect.TypeFor[addressed]())}
 	for i, d := range cfg.Deployments {
 		key := fmt.Sprintf("sources.github.deployments[%d]", i)
 		if d.Workflow == "" || d.Environment == "" {

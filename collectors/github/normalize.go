@@ -21,11 +21,11 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 		return nil, err
 	}
 	if kind, rest := strings.CutPrefix(name, "rest."); rest {
-		return s.read(kind, data)
+		return s.facts(kind, data)
 	}
 	switch name {
 	case "push", "pull_request", "pull_request_review", "deployment", "deployment_status", "workflow_run", "issues", "release":
-		return s.read(name, data)
+		return s.facts(name, data)
 	}
 	// A body that is no object is damaged, whatever its event would have been.
 	var object map[string]json.RawMessage
@@ -35,10 +35,10 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 	return nil, schema.Ignore("GitHub event " + name)
 }
 
-// read makes the facts of one kind of payload.
-func (s *Source) read(kind string, data []byte) ([]schema.Fact, error) {
+// facts makes the facts of one kind of payload.
+func (s *Source) facts(kind string, data []byte) ([]schema.Fact, error) {
 	var p payload
-	if err := json.Unmarshal(data, &p); err != nil {
+	if err := decode(data, s.read, &p); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", kind, err)
 	}
 	if p.Repository.HTMLURL == "" {

@@ -1,7 +1,6 @@
 package github
 
 import (
-	"encoding/json"
 	"fmt"
 	"mime"
 	"net/http"
@@ -18,7 +17,7 @@ var eventName = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
 
 // Events implements collectors.Webhook: one event, whose id is the delivery's.
 // GitHub redelivers under the same id.
-func (*Source) Events(header http.Header, body []byte, received time.Time) ([]schema.Event, error) {
+func (s *Source) Events(header http.Header, body []byte, received time.Time) ([]schema.Event, error) {
 	name := header.Get("X-GitHub-Event")
 	if !eventName.MatchString(name) {
 		return nil, fmt.Errorf("header X-GitHub-Event is %.80q, no name of an event", name)
@@ -31,12 +30,10 @@ func (*Source) Events(header http.Header, body []byte, received time.Time) ([]sc
 		ID: id, Source: Name, Type: Name + "." + name, Time: received.UTC(),
 		ContentType: header.Get("Content-Type"), Data: body,
 	}
-	var p struct {
-		Repository repository `json:"repository"`
-	}
+	var p addressed
 	// What cannot be read is Normalize's to refuse; it only gets no partition.
-	if data, err := payloadJSON(ev); err == nil && json.Unmarshal(data, &p) == nil && p.Repository.HTMLURL != "" {
-		ev.Key = p.Repository.id()
+	if data, err := payloadJSON(ev); err == nil && decode(data, s.keyed, &p) == nil && p.Repository.HTMLURL != "" {
+		ev.Key = schema.RepoID(p.Repository.HTMLURL)
 		ev.Subject = ev.Key
 	}
 	return []schema.Event{ev}, nil
