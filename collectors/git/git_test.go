@@ -151,6 +151,11 @@ func deployed(ts tables) []string {
 	return out
 }
 
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	collectortest.Golden(t, &Source{}, "testdata")
+}
+
 func TestContract(t *testing.T) {
 	t.Parallel()
 	w := newWork(t)

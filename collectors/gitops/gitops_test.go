@@ -262,7 +262,11 @@ func TestValues(t *testing.T) {
 		"v1.2.3":                             {"v1.2.3", ""},
 		full:                                 {full, full},
 		"main-" + full:                       {"main-" + full, full},
-		"main-3f2a9c1":                       {"main-3f2a9c1", ""},
+		"main-3f2a9c1":                       {"main-3f2a9c1", "3f2a9c1"},
+		"v1.2-5-g3f2a9c1b":                   {"v1.2-5-g3f2a9c1b", "3f2a9c1b"},
+		"main-20240115":                      {"main-20240115", ""},
+		"v1.2.3-feedback":                    {"v1.2.3-feedback", ""},
+		"1.0.deadbeef":                       {"1.0.deadbeef", ""},
 		"registry.example.com:5000/shop:v1":  {"v1", ""},
 		"registry.example.com:5000/shop":     {"registry.example.com:5000/shop", ""},
 		"acme/shop:" + full + "@sha256:abcd": {full, full},
@@ -270,7 +274,7 @@ func TestValues(t *testing.T) {
 		"feature:x":                          {"feature:x", ""},
 		"acme/shop:1.10@sha256:" + full[:10]: {"1.10", ""},
 	} {
-		if got := [2]string{imageVersion(value), fullSHA(value)}; got != want {
+		if got := [2]string{imageVersion(value), commitOf(value)}; got != want {
 			t.Errorf("%s: %q, want %q", value, got, want)
 		}
 	}
@@ -359,6 +363,12 @@ func TestConfigNamesKeyAndFix(t *testing.T) {
 			t.Errorf("%s: error is %v, want %q", name, err, c.want)
 		}
 	}
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	s := newSource(t, t.TempDir(), Rule{URL: "https://github.com/Acme/config.git", Files: "apps/{environment}/{service}.yaml", Key: "image.tag", ServiceRepo: "github.com/acme/{service}"})
+	collectortest.Golden(t, s, "testdata")
 }
 
 func TestContract(t *testing.T) {

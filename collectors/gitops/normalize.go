@@ -116,7 +116,7 @@ func promotion(r rule, c change, value string) *schema.Deployment {
 	d := &schema.Deployment{
 		DeploymentID: strings.Join([]string{Name, c.Repo, c.Commit, c.Path, r.Key, vars["environment"], vars["service"]}, ":"),
 		ServiceRef:   vars["service"], Environment: vars["environment"],
-		Version: imageVersion(value), Commit: fullSHA(value),
+		Version: imageVersion(value), Commit: commitOf(value),
 		Status: schema.StatusSuccess, CreatedAt: at, FinishedAt: &at,
 	}
 	if r.ServiceRepo != "" {
@@ -143,10 +143,23 @@ func imageVersion(value string) string {
 
 var sha = regexp.MustCompile(`(?:^|[^0-9a-f])([0-9a-f]{40})(?:[^0-9a-f]|$)`)
 
-// fullSHA is the commit id that a version holds, or "". Shorter ids, and tags,
-// are for the pipeline to resolve, which knows the service's repository.
-func fullSHA(value string) string {
-	if m := sha.FindStringSubmatch(value); m != nil {
+// abbreviated is a short commit id at the end of a version: main-3f2a9c1, or
+// v1.2-5-g3f2a9c1 as git describe writes it.
+var abbreviated = regexp.MustCompile(`[-_.]g?([0-9a-f]{7,39})$`)
+
+// commitOf is the commit id that a version holds, whole or abbreviated, or "". A
+// version that is nothing but a short id or a tag stays a version; the pipeline
+// resolves all of them, as it knows the service's repository.
+func commitOf(value string) string {
+	version := imageVersion(value)
+	if strings.HasPrefix(version, "sha256:") {
+		return ""
+	}
+	if m := sha.FindStringSubmatch(version); m != nil {
+		return m[1]
+	}
+	// Digits alone are rather a date or the number of a build.
+	if m := abbreviated.FindStringSubmatch(version); m != nil && strings.ContainsAny(m[1], "abcdef") && strings.ContainsAny(m[1], "0123456789") {
 		return m[1]
 	}
 	return ""

@@ -84,6 +84,8 @@ type Source struct {
 	http   *http.Client
 	log    *slog.Logger
 	now    func() time.Time
+	// maxOffset is the last offset that the list serves.
+	maxOffset uint
 }
 
 // New checks the configuration.
@@ -92,7 +94,7 @@ func New(cfg Config, deps collectors.Deps) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{
-		cfg: cfg, http: deps.HTTP, log: deps.Logger, now: time.Now,
+		cfg: cfg, http: deps.HTTP, log: deps.Logger, now: time.Now, maxOffset: defaultMaxOffset,
 		scheme: signature.Hex{Header: "X-PagerDuty-Signature", Prefix: "v1=", Secrets: cfg.WebhookSecrets},
 	}
 	if s.http == nil {

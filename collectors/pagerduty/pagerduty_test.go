@@ -314,18 +314,21 @@ func TestOlderIncidentThatIsResolvedNow(t *testing.T) {
 func TestMoreIncidentsThanAWindowServes(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	for i := range maxOffset + 500 {
+	const many = 1250
+	for i := range many {
 		s.add(fmt.Sprintf("P%d", i), "resolved", now.Add(-time.Duration(i+1)*time.Second).Format(time.RFC3339), now.Format(time.RFC3339))
 	}
 	var p collectortest.Publisher
-	if _, err := s.source(t, now, 24*time.Hour).Poll(t.Context(), nil, p.Publish); err != nil {
+	src := s.source(t, now, 24*time.Hour)
+	src.maxOffset = 400
+	if _, err := src.Poll(t.Context(), nil, p.Publish); err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
 	for _, ev := range p.Events() {
 		seen[ev.Key] = true
 	}
-	if len(seen) != maxOffset+500 {
+	if len(seen) != many {
 		t.Errorf("%d incidents", len(seen))
 	}
 }

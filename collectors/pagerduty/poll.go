@@ -21,9 +21,9 @@ import (
 const (
 	// window is below the six months that PagerDuty allows.
 	window = 150 * 24 * time.Hour
-	// page is the largest that PagerDuty allows, maxOffset the last it serves.
-	page      = 100
-	maxOffset = 10_000
+	// page is the largest that PagerDuty allows, and the offset the last it serves.
+	page             = 100
+	defaultMaxOffset = 10_000
 	// overlap is read again, for incidents that become visible late.
 	overlap = 5 * time.Minute
 	// maxResolvedAtOnce bounds the single requests of one poll.
@@ -55,7 +55,7 @@ func (s *Source) Poll(ctx context.Context, from collectors.Cursor, emit collecto
 			return nil, fmt.Errorf("reading the cursor of pagerduty: %w", err)
 		}
 	}
-	a := &asker{http: s.http, emit: emit, now: s.now, open: map[string]bool{}}
+	a := &asker{maxOffset: s.maxOffset, http: s.http, emit: emit, now: s.now, open: map[string]bool{}}
 	for _, id := range c.Open {
 		a.open[id] = true
 	}
@@ -93,11 +93,12 @@ func (s *Source) Poll(ctx context.Context, from collectors.Cursor, emit collecto
 // asker asks the REST API and keeps each answer as it was sent: the client
 // library would drop what it does not know.
 type asker struct {
-	api  *pd.Client
-	http *http.Client
-	emit collectors.Emit
-	now  func() time.Time
-	open map[string]bool
+	maxOffset uint
+	api       *pd.Client
+	http      *http.Client
+	emit      collectors.Emit
+	now       func() time.Time
+	open      map[string]bool
 	// last answer, and last error: the library keeps only the text of errors, and
 	// with it loses how long to wait.
 	last []byte
@@ -133,10 +134,10 @@ func ask[T any](a *asker, call func() (T, error)) (T, error) {
 // PagerDuty serves is halved.
 func (a *asker) list(ctx context.Context, since, until time.Time) error {
 	for offset := uint(0); ; offset += page {
-		if offset+page > maxOffset {
+		if offset+page > a.maxOffset {
 			middle := since.Add(until.Sub(since) / 2).Truncate(time.Second)
 			if !middle.After(since) {
-				return fmt.Errorf("more than %d incidents in one second at %s", maxOffset, since.Format(time.RFC3339))
+				return fmt.Errorf("more than %d incidents in one second at %s", a.maxOffset, since.Format(time.RFC3339))
 			}
 			return errors.Join(a.list(ctx, since, middle), a.list(ctx, middle, until))
 		}
@@ -171,7 +172,7 @@ func (a *asker) closed(ctx context.Context) error {
 		return nil
 	}
 	still := map[string]bool{}
-	for offset := uint(0); offset+page <= maxOffset; offset += page {
+	for offset := uint(0); offset+page <= a.maxOffset; offset += page {
 		got, err := ask(a, func() (*pd.ListIncidentsResponse, error) {
 			return a.api.ListIncidentsWithContext(ctx, pd.ListIncidentsOptions{
 				DateRange: "all", Statuses: []string{"triggered", "acknowledged"}, SortBy: "created_at:asc", Limit: page, Offset: offset,
