@@ -107,7 +107,7 @@ func (a *App) startServers(ctx context.Context) (endpoints, error) {
 	if len(ep.Kafka.Brokers) == 0 {
 		b, err := embedded.StartBroker(ctx, embedded.BrokerOptions{
 			Dir: filepath.Join(cfg.DataDir, "kafka"), Port: cfg.Embedded.KafkaPort,
-			Partitions: cfg.Kafka.Partitions, Logger: a.log.With(slog.String("part", "broker")),
+			Partitions: 1, Logger: a.log.With(slog.String("part", "broker")),
 		})
 		if err != nil {
 			return ep, portHint(err, "embedded.kafka_port")

@@ -100,16 +100,27 @@ func (s *sourceSet) rawTopics() []string {
 	return out
 }
 
+// clusterPartitions of a topic on brokers of the user's own.
+const clusterPartitions = 6
+
 // topics are all topics of Headway.
 func (a *App) topics() []kafka.Topic {
 	k := a.opts.Config.Kafka
+	partitions := k.Partitions
+	switch {
+	case partitions > 0:
+	case len(k.Brokers) > 0:
+		partitions = clusterPartitions
+	default:
+		partitions = 1
+	}
 	out := []kafka.Topic{
-		{Name: schema.TopicDirty, Partitions: k.Partitions, Replication: k.Replication},
+		{Name: schema.TopicDirty, Partitions: partitions, Replication: k.Replication},
 		{Name: schema.TopicDeadLetter, Partitions: 1, Replication: k.Replication},
 		{Name: schema.TopicCursors, Partitions: 1, Replication: k.Replication, Compact: true},
 	}
 	for _, name := range a.sources.rawTopics() {
-		out = append(out, kafka.Topic{Name: name, Partitions: k.Partitions, Replication: k.Replication})
+		out = append(out, kafka.Topic{Name: name, Partitions: partitions, Replication: k.Replication})
 	}
 	return out
 }

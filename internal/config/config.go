@@ -55,11 +55,13 @@ type HTTP struct {
 
 // Kafka is an existing cluster; without brokers the embedded one runs.
 type Kafka struct {
-	Brokers     []string `yaml:"brokers" json:"brokers,omitempty" jsonschema:"description=host:port of existing brokers; empty starts the embedded broker"`
-	Partitions  int      `yaml:"partitions" json:"partitions,omitempty" jsonschema:"description=Partitions of new topics,default=6"`
-	Replication int      `yaml:"replication" json:"replication,omitempty" jsonschema:"description=Replication factor of new topics,default=1"`
-	TLS         bool     `yaml:"tls" json:"tls,omitempty"`
-	SASL        SASL     `yaml:"sasl" json:"sasl,omitempty"`
+	Brokers []string `yaml:"brokers" json:"brokers,omitempty" jsonschema:"description=host:port of existing brokers; empty starts the embedded broker"`
+	// Partitions of new topics. They divide the work among processes; the embedded
+	// broker serves one process, and each costs it a connection.
+	Partitions  int  `yaml:"partitions" json:"partitions,omitempty" jsonschema:"description=Partitions of new topics; 0 is 6 on your brokers and 1 on the embedded one"`
+	Replication int  `yaml:"replication" json:"replication,omitempty" jsonschema:"description=Replication factor of new topics,default=1"`
+	TLS         bool `yaml:"tls" json:"tls,omitempty"`
+	SASL        SASL `yaml:"sasl" json:"sasl,omitempty"`
 }
 
 // SASL authenticates to the brokers.
@@ -106,7 +108,7 @@ func Default() Config {
 		Timezone:     "UTC",
 		DataDir:      ".headway",
 		HTTP:         HTTP{Listen: "127.0.0.1:8080"},
-		Kafka:        Kafka{Partitions: 6, Replication: 1},
+		Kafka:        Kafka{Replication: 1},
 		ClickHouse:   ClickHouse{Database: "headway", Username: "headway"},
 		Embedded: Embedded{
 			KafkaPort: 19092, ClickHousePort: 19000, ClickHouseHTTPPort: 18123, ClickHouseMaxMemory: "4GiB",

@@ -46,8 +46,8 @@ func (c *Config) Validate() error {
 	default:
 		bad("kafka.sasl.mechanism", "%q is unknown; use plain, scram-sha-256 or scram-sha-512", c.Kafka.SASL.Mechanism)
 	}
-	if c.Kafka.Partitions < 1 {
-		bad("kafka.partitions", "must be at least 1")
+	if c.Kafka.Partitions < 0 {
+		bad("kafka.partitions", "must be 0 or more")
 	}
 	if c.Kafka.Replication < 1 {
 		bad("kafka.replication", "must be at least 1")

@@ -10,7 +10,7 @@ import (
 // v0.4, for systems without an integration of their own.
 
 func apiDelivery(at time.Time, path string, v any) Delivery {
-	return Delivery{At: at, Path: path, Kind: "api", Header: http.Header{"User-Agent": {"acme-delivery/1.4"}}, Body: body(v)}
+	return Delivery{At: at, Path: path, Kind: "api", Header: http.Header{"User-Agent": {"acme-delivery/1.4"}}, Body: ready(v)}
 }
 
 // api is what is sent to Headway's own intake: deployments of services without

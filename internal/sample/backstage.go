@@ -196,7 +196,7 @@ func (h *History) analytics() []Delivery {
 	for day, list := range days {
 		out = append(out, Delivery{
 			At: day.Add(24 * time.Hour), Path: "/hooks/backstage", Kind: "backstage", Header: http.Header{"User-Agent": {"backstage"}},
-			Body: body(object{"topic": "analytics", "id": "analytics-" + day.Format(time.DateOnly), "eventPayload": list}),
+			Body: ready(object{"topic": "analytics", "id": "analytics-" + day.Format(time.DateOnly), "eventPayload": list}),
 		})
 	}
 	return out

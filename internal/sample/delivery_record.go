@@ -14,13 +14,20 @@ type Delivery struct {
 	// Path below Headway's address: "/hooks/github".
 	Path   string
 	Header http.Header
-	Body   []byte
+	// Body makes the payload; 36,000 of them at once would fill the memory.
+	Body func() []byte
 	// Kind names the sender for progress and for signing: "github", "pagerduty".
 	Kind string
 }
 
 // object is a JSON object of a payload.
 type object = map[string]any
+
+// ready is the Body of a payload that is made already.
+func ready(v any) func() []byte {
+	b := body(v)
+	return func() []byte { return b }
+}
 
 func body(v any) []byte {
 	b, err := json.Marshal(v)

@@ -1,9 +1,9 @@
 package sample
 
 import (
-	"encoding/binary"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -80,17 +80,19 @@ func githubOrg() object {
 	}
 }
 
-func githubDelivery(at time.Time, event string, o object) Delivery {
-	o["organization"] = githubOrg()
-	b := body(o)
+// githubDelivery is a delivery about something that key names; GitHub's delivery
+// ids are UUIDs, and these follow from the key.
+func githubDelivery(at time.Time, event, key string, payload func() object) Delivery {
 	h := http.Header{}
 	h.Set("X-GitHub-Event", event)
-	// GitHub's delivery ids are UUIDs; these follow from the content.
-	id := uuid.NewSHA1(uuid.NameSpaceURL, binary.BigEndian.AppendUint64(b, uint64(max(at.Unix(), 0)))) //nolint:gosec // Never negative.
-	h.Set("X-GitHub-Delivery", id.String())
+	h.Set("X-GitHub-Delivery", uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s %s %d", event, key, at.Unix())).String())
 	h.Set("X-GitHub-Hook-ID", "410001")
 	h.Set("User-Agent", "GitHub-Hookshot/sample")
-	return Delivery{At: at, Path: "/hooks/github", Header: h, Body: b, Kind: "github"}
+	return Delivery{At: at, Path: "/hooks/github", Header: h, Kind: "github", Body: func() []byte {
+		o := payload()
+		o["organization"] = githubOrg()
+		return body(o)
+	}}
 }
 
 // github makes all deliveries of a repository and of the services in it that
@@ -146,18 +148,23 @@ func (r *Repo) pushes() []Delivery {
 		if len(commits[0].Parents) > 0 {
 			before = commits[0].Parents[0]
 		}
-		var list []object
-		for _, c := range commits {
-			list = append(list, c.github(r))
-		}
-		out = append(out, githubDelivery(k.at, "push", object{
-			"ref": "refs/heads/" + k.branch, "before": before, "after": head.SHA, "created": false, "deleted": false, "forced": false,
-			"base_ref": nil, "compare": fmt.Sprintf("%s/compare/%.12s...%.12s", r.web(), before, head.SHA), "commits": list,
-			"head_commit": head.github(r), "repository": r.github(), "pusher": object{"name": head.Author, "email": head.Author + "@acme.example"},
-			"sender": githubUser(head.Author),
-		}))
+		out = append(out, githubDelivery(k.at, "push", head.SHA, func() object { return r.push(k.branch, before, commits) }))
 	}
 	return out
+}
+
+func (r *Repo) push(branch, before string, commits []*Commit) object {
+	head := commits[len(commits)-1]
+	var list []object
+	for _, c := range commits {
+		list = append(list, c.github(r))
+	}
+	return object{
+		"ref": "refs/heads/" + branch, "before": before, "after": head.SHA, "created": false, "deleted": false, "forced": false,
+		"base_ref": nil, "compare": fmt.Sprintf("%s/compare/%.12s...%.12s", r.web(), before, head.SHA), "commits": list,
+		"head_commit": head.github(r), "repository": r.github(), "pusher": object{"name": head.Author, "email": head.Author + "@acme.example"},
+		"sender": githubUser(head.Author),
+	}
 }
 
 func (c *Commit) github(r *Repo) object {
@@ -175,13 +182,14 @@ func (c *Commit) github(r *Repo) object {
 func (p *Pull) deliveries() []Delivery {
 	var out []Delivery
 	send := func(at time.Time, event, action, sender string, extra object) {
-		o := object{
-			"action": action, "number": p.Number, "pull_request": p.github(at), "repository": p.Repo.github(), "sender": githubUser(sender),
-		}
-		for k, v := range extra {
-			o[k] = v
-		}
-		out = append(out, githubDelivery(at, event, o))
+		key := fmt.Sprintf("%s#%d %s", p.Repo.Name, p.Number, action)
+		out = append(out, githubDelivery(at, event, key, func() object {
+			o := object{
+				"action": action, "number": p.Number, "pull_request": p.github(at), "repository": p.Repo.github(), "sender": githubUser(sender),
+			}
+			maps.Copy(o, extra)
+			return o
+		}))
 	}
 	send(p.OpenedAt, "pull_request", "opened", p.Author, nil)
 	for _, l := range p.Labels {
@@ -260,27 +268,8 @@ func (p *Pull) github(at time.Time) object {
 // github is what GitHub sends of a deployment: that it runs, and how it ended; a
 // later success makes the earlier one inactive.
 func (d *Deployment) github() []Delivery {
-	r := d.Service.Repo
-	api := fmt.Sprintf("%s/repos/%s/deployments/%d", githubAPI, r.Name, d.ID)
-	deployment := object{
-		"url": api, "id": d.ID, "node_id": fmt.Sprintf("DE_%d", d.ID), "sha": d.SHA, "ref": "main", "task": "deploy",
-		"payload": object{"service": d.Service.ID, "version": d.Version}, "original_environment": d.Environment, "environment": d.Environment,
-		"description": nil, "creator": githubUser("deploy-bot"), "created_at": stamp(d.CreatedAt), "updated_at": stamp(d.CreatedAt),
-		"statuses_url": api + "/statuses", "repository_url": githubAPI + "/repos/" + r.Name, "transient_environment": false,
-		"production_environment": d.Production, "performed_via_github_app": nil,
-	}
 	status := func(at time.Time, state string) Delivery {
-		id := githubID("status", fmt.Sprint(d.ID), state)
-		return githubDelivery(at, "deployment_status", object{
-			"action": "created", "deployment": deployment, "repository": r.github(), "sender": githubUser("deploy-bot"),
-			"deployment_status": object{
-				"url": fmt.Sprintf("%s/statuses/%d", api, id), "id": id, "node_id": fmt.Sprintf("DES_%d", id), "state": state,
-				"creator": githubUser("deploy-bot"), "description": "", "environment": d.Environment,
-				"target_url": fmt.Sprintf("%s/actions/runs/%d", r.web(), d.ID), "log_url": fmt.Sprintf("%s/actions/runs/%d", r.web(), d.ID),
-				"created_at": stamp(at), "updated_at": stamp(at), "deployment_url": api, "repository_url": githubAPI + "/repos/" + r.Name,
-				"environment_url": "", "performed_via_github_app": nil,
-			},
-		})
+		return githubDelivery(at, "deployment_status", fmt.Sprintf("%d %s", d.ID, state), func() object { return d.status(at, state) })
 	}
 	out := []Delivery{status(d.StartedAt, "in_progress"), status(d.FinishedAt, string(d.Status))}
 	if i := slices.Index(d.Service.Deployments, d); i >= 0 && d.Status == Succeeded {
@@ -292,6 +281,29 @@ func (d *Deployment) github() []Delivery {
 		}
 	}
 	return out
+}
+
+func (d *Deployment) status(at time.Time, state string) object {
+	r := d.Service.Repo
+	api := fmt.Sprintf("%s/repos/%s/deployments/%d", githubAPI, r.Name, d.ID)
+	id := githubID("status", fmt.Sprint(d.ID), state)
+	run := fmt.Sprintf("%s/actions/runs/%d", r.web(), d.ID)
+	return object{
+		"action": "created", "repository": r.github(), "sender": githubUser("deploy-bot"),
+		"deployment": object{
+			"url": api, "id": d.ID, "node_id": fmt.Sprintf("DE_%d", d.ID), "sha": d.SHA, "ref": "main", "task": "deploy",
+			"payload": object{"service": d.Service.ID, "version": d.Version}, "original_environment": d.Environment, "environment": d.Environment,
+			"description": nil, "creator": githubUser("deploy-bot"), "created_at": stamp(d.CreatedAt), "updated_at": stamp(d.CreatedAt),
+			"statuses_url": api + "/statuses", "repository_url": githubAPI + "/repos/" + r.Name, "transient_environment": false,
+			"production_environment": d.Production, "performed_via_github_app": nil,
+		},
+		"deployment_status": object{
+			"url": fmt.Sprintf("%s/statuses/%d", api, id), "id": id, "node_id": fmt.Sprintf("DES_%d", id), "state": state,
+			"creator": githubUser("deploy-bot"), "description": "", "environment": d.Environment, "target_url": run, "log_url": run,
+			"created_at": stamp(at), "updated_at": stamp(at), "deployment_url": api, "repository_url": githubAPI + "/repos/" + r.Name,
+			"environment_url": "", "performed_via_github_app": nil,
+		},
+	}
 }
 
 // Probe is a deployment that is not part of the history, for measuring how long

@@ -95,5 +95,5 @@ func (t *Ticket) delivery(at time.Time, event, status, before string) Delivery {
 	header := http.Header{}
 	header.Set("X-Atlassian-Webhook-Identifier", fmt.Sprintf("%s-%d", t.Key, at.UnixMilli()))
 	header.Set("User-Agent", "Atlassian HttpClient")
-	return Delivery{At: at, Path: "/hooks/jira", Kind: "jira", Header: header, Body: body(o)}
+	return Delivery{At: at, Path: "/hooks/jira", Kind: "jira", Header: header, Body: ready(o)}
 }

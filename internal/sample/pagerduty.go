@@ -25,7 +25,7 @@ func (h *History) pagerduty() []Delivery {
 			header.Set("User-Agent", "PagerDuty-Webhook/V3.0")
 			out = append(out, Delivery{
 				At: step.at, Path: "/hooks/pagerduty", Kind: "pagerduty", Header: header,
-				Body: body(object{"event": object{
+				Body: ready(object{"event": object{
 					"id": id, "event_type": "incident." + step.kind, "resource_type": "incident", "occurred_at": step.at.UTC().Format("2006-01-02T15:04:05.000Z"),
 					"agent":  object{"html_url": "https://acme.pagerduty.com/users/PUSER1", "id": "PUSER1", "self": "https://api.pagerduty.com/users/PUSER1", "summary": "On call", "type": "user_reference"},
 					"client": nil, "data": i.pagerduty(step.status),
