@@ -36,14 +36,14 @@ func delivery() (*board, error) {
 	b.row("Services")
 	place(b, 24, 10, rows("Services", "One line per service of the choice, by name. Open one to see it alone.\n\n"+
 		"Frequency, lead time and failure rate are those of the catalogue over the whole time range; a dash is no data, not zero. **n** stands beside each value.", servicesSQL(m)).
-		OverrideByName("Service", serviceLink(UIDDelivery, "Service")).
+		OverrideByName("Service", serviceLink(UIDDelivery, true)).
 		OverrideByName("Releases per day", unitOf("suffix: / day")).
 		OverrideByName("Lead time, median", unitOf("s")).OverrideByName("Lead time, 90th percentile", unitOf("s")).
 		OverrideByName("Change failure rate", unitOf("percentunit")))
 	place(b, 24, 10, rows("Latest releases", "The last 200 releases of the choice. *Changes* is how many changes the release brought first; a baseline claims none, because what came before is unknown.",
 		latestReleasesSQL).
 		OverrideByName("Release", pageLink("url")).OverrideByName("url", hiddenColumn()).
-		OverrideByName("Service", serviceLink(UIDDelivery, "Service")).CellHeight(common.TableCellHeightSm))
+		OverrideByName("Service", serviceLink(UIDDelivery, true)).CellHeight(common.TableCellHeightSm))
 	return b, nil
 }
 

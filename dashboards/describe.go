@@ -34,8 +34,9 @@ func intervalNote(m figure) string {
 		return "The shaded band is the 95 % interval (adjusted Wald): the fewer answers, the wider."
 	case metrics.Median:
 		return "Medians are computed from the rows at the level shown, never from other medians."
+	default:
+		return ""
 	}
-	return ""
 }
 
 // explainNote says how to see the rows behind a number.

@@ -43,7 +43,7 @@ func leadTimeDetail() (*board, error) {
 	b.row("Changes")
 	place(b, 16, 10, rows("Slowest changes", describe(lead, "The 100 changes of the choice that took longest. Who made them is not kept here: lead time says something about a process, not about people."), slowestSQL(lead)).
 		OverrideByName("Lead time", unitOf("s")).OverrideByName("Change", pageLink("url")).OverrideByName("url", hiddenColumn()).
-		OverrideByName("Service", serviceLink(UIDLeadTime, "Service")))
+		OverrideByName("Service", serviceLink(UIDLeadTime, true)))
 	place(b, 8, 10, rows("Changes that do not count", describe(lead, "Coverage: deployed changes without a lead time, and why. Where they are many, the median says little."), excludedSQL(lead)).
 		OverrideByName("Share", unitOf("percentunit")))
 	return b, nil

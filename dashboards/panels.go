@@ -105,6 +105,8 @@ func trend(m figure, every metrics.Every, drill string) *timeseries.PanelBuilder
 		if m.Aggregation == metrics.NPS {
 			p.Min(-100).Max(100)
 		}
+	default:
+		// Rates and shares of days have neither.
 	}
 	if m.Aggregation == metrics.Rate || m.Aggregation == metrics.DayShare {
 		// The count is the value times the days: in the tooltip, not drawn twice.
@@ -167,19 +169,15 @@ func drillDown(uid string) *dashboard.DashboardLinkBuilder {
 		Url("/d/" + uid + "?${__url_time_range}&${__all_variables}")
 }
 
-// serviceLink makes a table's column open a dashboard of the row's service.
-func serviceLink(uid, column string) []dashboard.DynamicConfigValue {
+// serviceLink makes the column "Service" open a dashboard of the row's service.
+// team keeps the choice of teams, where the dashboard has one.
+func serviceLink(uid string, team bool) []dashboard.DynamicConfigValue {
+	kept := "${__url_time_range}"
+	if team {
+		kept += "&${team:queryparam}"
+	}
 	return []dashboard.DynamicConfigValue{property("links", []map[string]any{{
-		"title": "Show this service",
-		"url":   "/d/" + uid + `?${__url_time_range}&${team:queryparam}&var-service=${__data.fields["` + column + `"]}`,
-	}})}
-}
-
-// serviceLinkOnly is serviceLink on a dashboard without a choice of teams.
-func serviceLinkOnly(uid, column string) []dashboard.DynamicConfigValue {
-	return []dashboard.DynamicConfigValue{property("links", []map[string]any{{
-		"title": "Show this service",
-		"url":   "/d/" + uid + `?${__url_time_range}&var-service=${__data.fields["` + column + `"]}`,
+		"title": "Show this service", "url": "/d/" + uid + "?" + kept + "&var-service=${__data.fields.Service}",
 	}})}
 }
 

@@ -54,7 +54,7 @@ func dataQuality() (*board, error) {
 	b.row("What the metrics leave out, or cannot place")
 	place(b, 12, 9, listing(q["excluded_rows"], `metric AS "Metric", reason AS "Reason", rows AS "n (rows)"`, 300, "No metric leaves a row out"))
 	place(b, 12, 9, listing(q["unresolved_commits"], `service AS "Service", unresolved AS "Unknown", releases AS "n (releases)", share AS "Share"`, 300, "No releases in this time range").
-		OverrideByName("Share", unitOf("percentunit")).OverrideByName("Service", serviceLinkOnly(UIDDelivery, "Service")))
+		OverrideByName("Share", unitOf("percentunit")).OverrideByName("Service", serviceLink(UIDDelivery, false)))
 	place(b, 12, 9, listing(q["unmapped_incidents"], `ref AS "Name in the incident", source AS "Source", incidents AS "n (incidents)", last_seen AS "Last seen"`, 300, "Every incident names a known service"))
 	place(b, 12, 9, listing(q["baselines"], `service AS "Service", finished_at AS "First release", deployed_version AS "Version", url`, 300, "No service is new to the records").
 		OverrideByName("Version", pageLink("url")).OverrideByName("url", hiddenColumn()))

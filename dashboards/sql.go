@@ -71,9 +71,11 @@ func trendSQL(m figure, every metrics.Every) string {
 	extra := ""
 	switch m.Aggregation {
 	case metrics.Median:
-		extra = fmt.Sprintf(",\n  p90 AS %s", quoted(p90Name))
+		extra = ",\n  p90 AS " + quoted(p90Name)
 	case metrics.Ratio, metrics.NPS:
 		extra = fmt.Sprintf(",\n  low AS %s,\n  high AS %s", quoted(lowName), quoted(highName))
+	default:
+		// Rates and shares of days have no spread of their own.
 	}
 	return fmt.Sprintf("SELECT bucket_from AS time,\n  value AS %s%s,\n  n AS %s\nFROM (\n%s\n)\nORDER BY time",
 		quoted(valueName(m)), extra, quoted(nName(m)), m.PointsSQL(slice(m, every)))
@@ -110,18 +112,32 @@ func bands(unit metrics.Unit) []band {
 	switch unit {
 	case metrics.UnitSeconds:
 		return []band{
-			{"under 1 h", 0, hour}, {"1–4 h", hour, 4 * hour}, {"4–24 h", 4 * hour, day}, {"1–3 d", day, 3 * day},
-			{"3–7 d", 3 * day, 7 * day}, {"7–14 d", 7 * day, 14 * day}, {"14–30 d", 14 * day, 30 * day}, {"30 d or more", 30 * day, huge},
+			{"under 1 h", 0, hour},
+			{"1–4 h", hour, 4 * hour},
+			{"4–24 h", 4 * hour, day},
+			{"1–3 d", day, 3 * day},
+			{"3–7 d", 3 * day, 7 * day},
+			{"7–14 d", 7 * day, 14 * day},
+			{"14–30 d", 14 * day, 30 * day},
+			{"30 d or more", 30 * day, huge},
 		}
 	case metrics.UnitPerDay:
 		return []band{
-			{"under 1 a month", 0, 1.0 / 30}, {"1 a month to 1 a week", 1.0 / 30, 1.0 / 7}, {"1 a week to 1 a day", 1.0 / 7, 1},
-			{"1–3 a day", 1, 3}, {"3 a day or more", 3, huge},
+			{"under 1 a month", 0, 1.0 / 30},
+			{"1 a month to 1 a week", 1.0 / 30, 1.0 / 7},
+			{"1 a week to 1 a day", 1.0 / 7, 1},
+			{"1–3 a day", 1, 3},
+			{"3 a day or more", 3, huge},
 		}
 	default:
 		return []band{
-			{"0 %", 0, 1e-9}, {"up to 5 %", 1e-9, .05}, {"5–10 %", .05, .1}, {"10–15 %", .1, .15}, {"15–25 %", .15, .25},
-			{"25–50 %", .25, .5}, {"50 % or more", .5, huge},
+			{"0 %", 0, 1e-9},
+			{"up to 5 %", 1e-9, .05},
+			{"5–10 %", .05, .1},
+			{"10–15 %", .1, .15},
+			{"15–25 %", .15, .25},
+			{"25–50 %", .25, .5},
+			{"50 % or more", .5, huge},
 		}
 	}
 }

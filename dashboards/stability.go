@@ -37,7 +37,7 @@ func stabilityDetail() (*board, error) {
 	place(b, 24, 10, rows("Failed releases", describe(failure, "The last 200 failed releases of the choice, each with the rule and the evidence that marked it."), failedSQL).
 		OverrideByName("Release", pageLink("url")).OverrideByName("url", hiddenColumn()).
 		OverrideByName("Evidence", pageLink("evidence_url")).OverrideByName("evidence_url", hiddenColumn()).
-		OverrideByName("Service", serviceLink(UIDStability, "Service")).OverrideByName("Recovered after", unitOf("s")))
+		OverrideByName("Service", serviceLink(UIDStability, true)).OverrideByName("Recovered after", unitOf("s")))
 	return b, nil
 }
 

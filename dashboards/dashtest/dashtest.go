@@ -47,8 +47,8 @@ func Fill(ctx context.Context, s Store, now time.Time) error {
 	o := &organisation{r: rand.New(rand.NewPCG(7, 11)), now: now.UTC().Truncate(time.Hour)} //nolint:gosec // reproducible on purpose.
 	o.catalogue()
 	for i, team := range teams[:6] {
-		for j := range 2 + i%2 {
-			o.service(team, fmt.Sprintf("%s-%s", team, []string{"api", "web", "worker"}[j]), float64(i+1))
+		for _, part := range []string{"api", "web", "worker"}[:2+i%2] {
+			o.service(team, team+"-"+part, float64(i+1))
 		}
 	}
 	o.platform()

@@ -67,8 +67,7 @@ func (e *StatusError) Error() string {
 
 // statusOf is the status of a StatusError, or 0.
 func statusOf(err error) int {
-	var e *StatusError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*StatusError](err); ok {
 		return e.Status
 	}
 	return 0

@@ -114,7 +114,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, kind string, body
 	if w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", kind)
 	}
-	if _, err := w.Write(body); err != nil {
+	if _, err := w.Write(body); err != nil { //nolint:gosec // pages come from html/template, models from the generator.
 		s.opts.Logger.DebugContext(r.Context(), "preview client went away", "error", err)
 	}
 }

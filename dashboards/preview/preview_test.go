@@ -74,7 +74,13 @@ func serve(t *testing.T, r *recorder, assets fstest.MapFS) *httptest.Server {
 	return s
 }
 
-func fetch(t *testing.T, s *httptest.Server, method, path, kind, body string) (*http.Response, string) {
+// reply is an answer whose body has been read.
+type reply struct {
+	status int
+	header http.Header
+}
+
+func fetch(t *testing.T, s *httptest.Server, method, path, kind, body string) (reply, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -89,12 +95,11 @@ func fetch(t *testing.T, s *httptest.Server, method, path, kind, body string) (*
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
-	if err != nil {
+	if err := errors.Join(err, res.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return res, string(raw)
+	return reply{res.StatusCode, res.Header}, string(raw)
 }
 
 func TestPages(t *testing.T) {
@@ -118,10 +123,10 @@ func TestPages(t *testing.T) {
 	}
 	for _, tt := range tests {
 		res, body := fetch(t, s, http.MethodGet, tt.path, "", "")
-		if res.StatusCode != tt.status || !strings.Contains(body, tt.want) {
-			t.Errorf("%s: %d %q, want %d %q", tt.path, res.StatusCode, body, tt.status, tt.want)
+		if res.status != tt.status || !strings.Contains(body, tt.want) {
+			t.Errorf("%s: %d %q, want %d %q", tt.path, res.status, body, tt.status, tt.want)
 		}
-		policy := res.Header.Get("Content-Security-Policy")
+		policy := res.header.Get("Content-Security-Policy")
 		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: content security policy %q", tt.path, policy)
 		}
@@ -133,8 +138,8 @@ func TestMissingBundle(t *testing.T) {
 	t.Parallel()
 	s := serve(t, &recorder{}, fstest.MapFS{"README": {Data: []byte("x")}})
 	res, body := fetch(t, s, http.MethodGet, "/preview/d/board", "", "")
-	if res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "npm ci &amp;&amp; npm run build") {
-		t.Errorf("%d %s", res.StatusCode, body)
+	if res.status != http.StatusServiceUnavailable || !strings.Contains(body, "npm ci &amp;&amp; npm run build") {
+		t.Errorf("%d %s", res.status, body)
 	}
 }
 
@@ -157,8 +162,8 @@ type answer struct {
 func run(t *testing.T, s *httptest.Server, body string) []answer {
 	t.Helper()
 	res, text := fetch(t, s, http.MethodPost, "/preview/api/run", "application/json", body)
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("%d %s", res.StatusCode, text)
+	if res.status != http.StatusOK {
+		t.Fatalf("%d %s", res.status, text)
 	}
 	var out []answer
 	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
@@ -246,8 +251,8 @@ func TestRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if res, body := fetch(t, s, http.MethodPost, "/preview/api/run", tt.kind, tt.body); res.StatusCode != tt.want {
-				t.Errorf("%d %s, want %d", res.StatusCode, body, tt.want)
+			if res, body := fetch(t, s, http.MethodPost, "/preview/api/run", tt.kind, tt.body); res.status != tt.want {
+				t.Errorf("%d %s, want %d", res.status, body, tt.want)
 			}
 		})
 	}

@@ -12,16 +12,17 @@ import (
 )
 
 // answers gives the same rows for every query that contains a key.
-type answers map[string]struct {
+type answers map[string]answer
+
+type answer struct {
 	columns []string
 	rows    [][]any
-	err     error
 }
 
 func (a answers) Query(_ context.Context, sql string, _ map[string]any) ([]string, [][]any, error) {
 	for key, answer := range a {
 		if strings.Contains(sql, key) {
-			return answer.columns, answer.rows, answer.err
+			return answer.columns, answer.rows, nil
 		}
 	}
 	return nil, nil, errors.New("no such table")
@@ -48,11 +49,6 @@ func healthy() answers {
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	type answer = struct {
-		columns []string
-		rows    [][]any
-		err     error
-	}
 	tests := []struct {
 		name, replace, with string
 		change              func(answers)

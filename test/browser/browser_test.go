@@ -8,6 +8,7 @@ package browser
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -76,10 +77,10 @@ func boards(t *testing.T, base string) []board {
 	if err != nil {
 		t.Fatalf("visiting the preview: %v", err)
 	}
-	defer res.Body.Close()
 	defer http.DefaultClient.CloseIdleConnections()
 	var out []board
-	if err := json.NewDecoder(res.Body).Decode(&out); err != nil {
+	err = json.NewDecoder(res.Body).Decode(&out)
+	if err := errors.Join(err, res.Body.Close()); err != nil {
 		t.Fatalf("reading the list of dashboards: %v", err)
 	}
 	if len(out) < 8 {
