@@ -3,6 +3,7 @@ package derive_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -67,7 +68,7 @@ func large(n int) (derive.RepoFacts, derive.Input) {
 		if deploy != "" {
 			end := now
 			in.Deployments = append(in.Deployments, schema.Deployment{
-				DeploymentID: fmt.Sprint(step), Repo: repo, Environment: "production", Commit: deploy, Status: schema.StatusSuccess, CreatedAt: end, FinishedAt: &end,
+				DeploymentID: strconv.Itoa(step), Repo: repo, Environment: "production", Commit: deploy, Status: schema.StatusSuccess, CreatedAt: end, FinishedAt: &end,
 			})
 		}
 	}

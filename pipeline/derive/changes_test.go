@@ -245,6 +245,7 @@ func TestCherryPicksDeployTheirOriginal(t *testing.T) {
 	t.Parallel()
 	// main: a0 – m1 (a request) – m2 (another); release branch: a0 – copies.
 	base := func(t *testing.T) *world {
+		t.Helper()
 		w := newWorld(t)
 		w.commit("a000000", "01:00")
 		w.commit("f100000", "02:00", "a000000")

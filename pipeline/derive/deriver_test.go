@@ -112,40 +112,36 @@ func TestNamesResolveToServices(t *testing.T) {
 		}
 	}
 
-	t.Run("each key", func(t *testing.T) {
-		for key, want := range map[schema.DirtyKey]string{
-			schema.DirtyRepo("g/shop"):        "shop",
-			schema.DirtyRepo("g/mono"):        "front mail pay",
-			schema.DirtyRepo("g/new"):         "argocd:new g/new",
-			schema.DirtyRepo("g/unheard"):     "g/unheard",
-			schema.DirtyRepo("g/elsewhere"):   "g/elsewhere shop",
-			schema.DirtyRef("argocd:shop"):    "shop",
-			schema.DirtyRef("front"):          "front shop",
-			schema.DirtyRef("unheard"):        "unheard",
-			schema.DirtyIncident("moved"):     "mail shop",
-			schema.DirtyIncident("of none"):   "",
-			schema.DirtyIncident("of nobody"): "pagerduty:P9",
-			schema.DirtyRepo(""):              "",
-			"weather/rain":                    "",
-		} {
-			got := ""
-			for _, k := range settle(t, d, o, key, key) {
-				_, name := k.Split()
-				got += " " + name
-			}
-			if strings.TrimSpace(got) != want {
-				t.Errorf("%s means %q, want %q", key, got, want)
-			}
+	for key, want := range map[schema.DirtyKey]string{
+		schema.DirtyRepo("g/shop"):        "shop",
+		schema.DirtyRepo("g/mono"):        "front mail pay",
+		schema.DirtyRepo("g/new"):         "argocd:new g/new",
+		schema.DirtyRepo("g/unheard"):     "g/unheard",
+		schema.DirtyRepo("g/elsewhere"):   "g/elsewhere shop",
+		schema.DirtyRef("argocd:shop"):    "shop",
+		schema.DirtyRef("front"):          "front shop",
+		schema.DirtyRef("unheard"):        "unheard",
+		schema.DirtyIncident("moved"):     "mail shop",
+		schema.DirtyIncident("of none"):   "",
+		schema.DirtyIncident("of nobody"): "pagerduty:P9",
+		schema.DirtyRepo(""):              "",
+		"weather/rain":                    "",
+	} {
+		var names []string
+		for _, k := range settle(t, d, o, key, key) {
+			_, name := k.Split()
+			names = append(names, name)
 		}
-	})
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s means %q, want %q", key, got, want)
+		}
+	}
 
-	t.Run("cataloguing a repository moves its rows", func(t *testing.T) {
-		insert(t, db, service("new", "g/new", "argocd:new"))
-		settle(t, d, o, schema.DirtyCatalog)
-		if was, is := stored(t, db, "g/new"), stored(t, db, "new"); len(was.Releases) != 0 || len(is.Releases) != 2 {
-			t.Errorf("before: %+v\nnow: %+v", was.Releases, is.Releases)
-		}
-	})
+	insert(t, db, service("new", "g/new", "argocd:new"))
+	settle(t, d, o, schema.DirtyCatalog)
+	if was, is := stored(t, db, "g/new"), stored(t, db, "new"); len(was.Releases) != 0 || len(is.Releases) != 2 {
+		t.Errorf("cataloguing a repository moves its rows\nbefore: %+v\nnow: %+v", was.Releases, is.Releases)
+	}
 }
 
 func TestFactsThatChangeMoveRowsAndLeaveTombstones(t *testing.T) {
@@ -370,10 +366,14 @@ func TestRepositoriesAreReadOnceAndThenByWhatChanged(t *testing.T) {
 	if n := r.count("\nFROM commits FINAL") + r.count("FROM reviews FINAL WHERE repo = "); n != 1 {
 		t.Errorf("reviews and commits were read %d times, the reviews once before", n)
 	}
-	insert(t, db, commit("g/mono", "a2"))
+	var many []schema.Fact
+	for i := range 9_999 {
+		many = append(many, commit("g/mono", fmt.Sprintf("%040d", i)))
+	}
+	insert(t, db, many...)
 	settle(t, d, o, mono...)
 	if a, b, c := r.count(some), r.count(whole), r.count("FROM changes FINAL WHERE repo = "); a != 1 || b != 0 || c != 1 {
-		t.Errorf("a new commit: %d reads of it, %d of all, %d of changes", a, b, c)
+		t.Errorf("new commits: %d reads of them, %d of all, %d of changes", a, b, c)
 	}
 	settle(t, d, o, schema.DirtyService("g/other")) // Pushes the larger out.
 	r.count(whole)

@@ -40,57 +40,74 @@ func TestRollbacks(t *testing.T) {
 		want        map[string]string
 	}{
 		"V1→V2→V3→V1 fails V2, the first after the version restored": {
-			[]deployed{on("d1", "a1", "10:00"), on("d2", "a2", "11:00"), on("d3", "a3", "12:00"), on("d4", "a1", "13:00")}, "",
+			[]deployed{on("d1", "a1", "10:00"), on("d2", "a2", "11:00"), on("d3", "a3", "12:00"), on("d4", "a1", "13:00")},
+			"",
 			map[string]string{"d2": "failed by rollback d4", "d4": " rework by rollback d2"},
 		},
 		"V1→V2→V3→V2 fails V3": {
-			[]deployed{on("d1", "a1", "10:00"), on("d2", "a2", "11:00"), on("d3", "a3", "12:00"), on("d4", "a2", "13:00")}, "",
+			[]deployed{on("d1", "a1", "10:00"), on("d2", "a2", "11:00"), on("d3", "a3", "12:00"), on("d4", "a2", "13:00")},
+			"",
 			map[string]string{"d3": "failed by rollback d4", "d4": " rework by rollback d3"},
 		},
 		"V1→V1 is no rollback": {
-			[]deployed{on("d1", "a1", "10:00"), on("d2", "a1", "19:00")}, "d2",
+			[]deployed{on("d1", "a1", "10:00"), on("d2", "a1", "19:00")},
+			"d2",
 			map[string]string{},
 		},
 		"going back to what never was deployed is one": {
-			[]deployed{on("d1", "a1", "10:00"), on("d2", "a3", "11:00"), on("d3", "a2", "12:00")}, "",
+			[]deployed{on("d1", "a1", "10:00"), on("d2", "a3", "11:00"), on("d3", "a2", "12:00")},
+			"",
 			map[string]string{"d2": "failed by rollback d3", "d3": " rework by rollback d2"},
 		},
 		"undoing a rollback goes forward": {
-			[]deployed{on("d1", "a1", "10:00"), on("d2", "a2", "11:00"), on("d3", "a1", "12:00"), on("d4", "a2", "13:00")}, "",
+			[]deployed{on("d1", "a1", "10:00"), on("d2", "a2", "11:00"), on("d3", "a1", "12:00"), on("d4", "a2", "13:00")},
+			"",
 			map[string]string{"d2": "failed by rollback d3", "d3": " rework by rollback d2"},
 		},
 		"after undoing it, the same version may fail again": {
-			[]deployed{on("d1", "a1", "10:00"), on("d2", "a2", "11:00"), on("d3", "a1", "12:00"), on("d4", "a2", "13:00"), on("d5", "a1", "14:00")}, "",
+			[]deployed{on("d1", "a1", "10:00"), on("d2", "a2", "11:00"), on("d3", "a1", "12:00"), on("d4", "a2", "13:00"), on("d5", "a1", "14:00")},
+			"",
 			map[string]string{"d2": "failed by rollback d3", "d3": " rework by rollback d2", "d4": "failed by rollback d5", "d5": " rework by rollback d4"},
 		},
 		"a failed attempt never was in production": {
-			[]deployed{on("d1", "a1", "10:00"), {"d2", "a2", "prod", failed, "11:00"}, on("d3", "a1", "19:00")}, "",
+			[]deployed{on("d1", "a1", "10:00"), {"d2", "a2", "prod", failed, "11:00"}, on("d3", "a1", "19:00")},
+			"",
 			map[string]string{},
 		},
 		"a version promoted late is no rollback": {
 			[]deployed{
-				{"d1", "a1", "prod-canary", ok, "10:00"}, {"d2", "a2", "prod-canary", ok, "11:00"},
-				{"d3", "a1", "prod-main", ok, "19:00"}, {"d4", "a2", "prod-main", ok, "20:00"},
-			}, "",
+				{"d1", "a1", "prod-canary", ok, "10:00"},
+				{"d2", "a2", "prod-canary", ok, "11:00"},
+				{"d3", "a1", "prod-main", ok, "19:00"},
+				{"d4", "a2", "prod-main", ok, "20:00"},
+			},
+			"",
 			map[string]string{},
 		},
 		"one environment that goes back is enough": {
 			[]deployed{
-				{"d1", "a1", "prod-eu", ok, "10:00"}, {"d2", "a1", "prod-us", ok, "10:00"}, {"d3", "a2", "prod-eu", ok, "11:00"},
-				{"d4", "a2", "prod-us", ok, "11:10"}, {"d5", "a1", "prod-us", ok, "12:00"},
-			}, "",
+				{"d1", "a1", "prod-eu", ok, "10:00"},
+				{"d2", "a1", "prod-us", ok, "10:00"},
+				{"d3", "a2", "prod-eu", ok, "11:00"},
+				{"d4", "a2", "prod-us", ok, "11:10"},
+				{"d5", "a1", "prod-us", ok, "12:00"},
+			},
+			"",
 			map[string]string{"d3": "failed by rollback d5", "d5": " rework by rollback d3"},
 		},
 		"versions without commits repeat": {
-			[]deployed{on("d1", "", "10:00"), on("d2", "", "11:00"), on("d3", "", "12:00"), on("d4", "", "13:00")}, "",
+			[]deployed{on("d1", "", "10:00"), on("d2", "", "11:00"), on("d3", "", "12:00"), on("d4", "", "13:00")},
+			"",
 			map[string]string{"d2": "failed by rollback d4", "d4": " rework by rollback d2"},
 		},
 		"the sender knows it of a version never seen": {
-			[]deployed{on("d1", "a1", "10:00"), on("d2", "a2", "11:00"), on("d3", "unknown", "12:00")}, "d3",
+			[]deployed{on("d1", "a1", "10:00"), on("d2", "a2", "11:00"), on("d3", "unknown", "12:00")},
+			"d3",
 			map[string]string{"d2": "failed by rollback d3", "d3": " rework by rollback d2"},
 		},
 		"the sender says it of the only release": {
-			[]deployed{on("d1", "a1", "10:00")}, "d1",
+			[]deployed{on("d1", "a1", "10:00")},
+			"d1",
 			map[string]string{"d1": " rework by rollback d1"},
 		},
 	} {
@@ -215,10 +232,10 @@ func TestRevertingARevertBlamesNothing(t *testing.T) {
 func TestAHotfixBlamesWhatBroughtSomethingNew(t *testing.T) {
 	t.Parallel()
 	w := broken(t)
-	w.in.Deployments[2].FinishedAt = ptr(at(t, "15:00"))
+	w.in.Deployments[2].FinishedAt = new(at(t, "15:00"))
 	w.deploy("back", "a1", "11:00")
 	w.deploy("again", "a1", "20:00")
-	w.in.Deployments[2].FinishedAt = ptr(at(t, "21:00"))
+	w.in.Deployments[2].FinishedAt = new(at(t, "21:00"))
 	w.request(1, "fix0000", "10:30", "11:00").Labels = []string{"hotfix"}
 	// The hotfix repairs d1, not the rollback or its repetition.
 	out := w.derive()
@@ -229,8 +246,6 @@ func TestAHotfixBlamesWhatBroughtSomethingNew(t *testing.T) {
 		t.Errorf("the earlier recovery counts: %+v", r)
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func TestIncidentsThatNameTheirCause(t *testing.T) {
 	t.Parallel()

@@ -37,7 +37,7 @@ func newGraph(commits []schema.Commit) *graph {
 		generation: make([]int32, len(commits)),
 	}
 	for i := range commits {
-		g.ids[commits[i].SHA] = int32(i) //nolint:gosec // A repository has fewer commits than 2³¹.
+		g.ids[commits[i].SHA] = int32(i)
 	}
 	for i := range commits {
 		for _, p := range commits[i].Parents {
@@ -94,7 +94,7 @@ func (g *graph) rank() {
 	state := make([]uint8, len(g.commits))
 	var stack []int32
 	for i := range g.commits {
-		stack = append(stack[:0], int32(i)) //nolint:gosec // An index of commits.
+		stack = append(stack[:0], int32(i))
 		for len(stack) > 0 {
 			c := stack[len(stack)-1]
 			switch state[c] {

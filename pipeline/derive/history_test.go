@@ -213,15 +213,15 @@ func (h *history) merge() {
 		base = &r.base.tip
 	}
 	onto := h.ancestors(*base)
-	var new []string
+	var added []string
 	for s := range h.ancestors(r.tip) {
 		if !onto[s] {
-			new = append(new, s)
+			added = append(added, s)
 		}
 	}
 	q := schema.Change{
 		Repo: repo, ChangeID: fmt.Sprintf("%s#%d", repo, r.number), Number: uint64(r.number), Title: "request", State: schema.ChangeMerged, Author: "ada",
-		OpenedAt: r.opened, HeadSHA: r.tip, BaseSHA: *base, CommitCount: uint32(len(new)), HeadBranch: fmt.Sprint("branch", r.number), BaseBranch: "main",
+		OpenedAt: r.opened, HeadSHA: r.tip, BaseSHA: *base, CommitCount: uint32(len(added)), HeadBranch: fmt.Sprint("branch", r.number), BaseBranch: "main",
 	}
 	if r.base != nil {
 		q.BaseBranch = fmt.Sprint("branch", r.base.number)
@@ -237,17 +237,17 @@ func (h *history) merge() {
 		q.Title = "squashed request"
 		c := h.commit(*base)
 		c.Title = fmt.Sprintf("squashed request (#%d)", r.number)
-		c.Paths, c.PathsKnown = h.union(new)
+		c.Paths, c.PathsKnown = h.union(added)
 		m.merge, m.result, m.branch = c.SHA, []string{c.SHA}, r.own
 		if len(r.inner) == 0 && h.chance(30) {
-			h.lose(new)
+			h.lose(added)
 			m.branch, m.first = nil, nil
 		}
 	case kind == 2:
-		slices.SortFunc(new, func(a, b string) int { return h.find(a).AuthoredAt.Compare(h.find(b).AuthoredAt) })
+		slices.SortFunc(added, func(a, b string) int { return h.find(a).AuthoredAt.Compare(h.find(b).AuthoredAt) })
 		tip := *base
 		at := h.tick()
-		for _, s := range new {
+		for _, s := range added {
 			old := *h.find(s)
 			if len(old.Parents) > 1 {
 				continue
@@ -260,10 +260,10 @@ func (h *history) merge() {
 		}
 		h.tick()
 		m.merge, m.branch = tip, r.own
-		if len(r.inner) == 0 && len(m.result) == len(new) && h.chance(30) {
-			h.lose(new)
+		if len(r.inner) == 0 && len(m.result) == len(added) && h.chance(30) {
+			h.lose(added)
 			m.branch = nil
-			if len(new) == 1 && !earliest.Before(r.opened) {
+			if len(added) == 1 && !earliest.Before(r.opened) {
 				m.first = nil
 			}
 		}
@@ -449,17 +449,17 @@ func disordered[T any, P interface {
 func setVersion(f schema.Fact, v uint64) {
 	switch x := f.(type) {
 	case *schema.Commit:
-		x.Meta.Version = v
+		x.Version = v
 	case *schema.Change:
-		x.Meta.Version = v
+		x.Version = v
 	case *schema.Tag:
-		x.Meta.Version = v
+		x.Version = v
 	case *schema.Deployment:
 		x.Meta.Version = v
 	case *schema.IncidentUpdate:
-		x.Meta.Version = v
+		x.Version = v
 	case *schema.Ownership:
-		x.Meta.Version = v
+		x.Version = v
 	default:
 		panic(fmt.Sprintf("no version known for %T", f))
 	}

@@ -3,7 +3,6 @@ package derive
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/headway-metrics/headway/schema"
 )
@@ -14,7 +13,7 @@ import (
 func (r *Repo) linkMerges() {
 	r.carryByName()
 	for i := range r.requests {
-		n := int32(i) //nolint:gosec // As in addRequests.
+		n := int32(i)
 		q := &r.requests[n]
 		if q.merge != none {
 			r.addLink(q.merge, link{change: n, part: none, rule: schema.LinkAncestor, evidence: q.MergeSHA})
@@ -69,14 +68,14 @@ func (r *Repo) linkCopies() {
 	r.original = allNone(len(g.commits))
 	for i := range g.commits {
 		if from := g.commits[i].CherryPickedFrom; from != "" {
-			if o := g.lookup(from); o != none && o != int32(i) && !(g.isMerge(o) && r.owner[o] == none) { //nolint:gosec // An index of commits.
+			if o := g.lookup(from); o != none && o != int32(i) && (!g.isMerge(o) || r.owner[o] != none) {
 				r.original[i] = o
 			}
 		}
 	}
 	r.breakLoops()
 	for i := range g.commits {
-		c := int32(i) //nolint:gosec // An index of commits.
+		c := int32(i)
 		from := g.commits[c].CherryPickedFrom
 		if from == "" {
 			continue
@@ -115,7 +114,7 @@ func (r *Repo) breakLoops() {
 	state := make([]uint8, len(r.original))
 	for i := range r.original {
 		var path []int32
-		c := int32(i) //nolint:gosec // An index of commits.
+		c := int32(i)
 		for c != none && state[c] == 0 {
 			state[c] = 1
 			path = append(path, c)
@@ -140,7 +139,7 @@ func (r *Repo) isOwnChange(c int32) bool {
 // that takes back part of its own request undoes nothing that was deployed.
 func (r *Repo) findReverts() {
 	for i := range r.requests {
-		n := int32(i) //nolint:gosec // As in addRequests.
+		n := int32(i)
 		q := &r.requests[n]
 		for _, ref := range q.Reverts {
 			r.addRevert(n, ref)
@@ -156,7 +155,7 @@ func (r *Repo) findReverts() {
 		}
 	}
 	for i := range r.graph.commits {
-		c := int32(i) //nolint:gosec // An index of commits.
+		c := int32(i)
 		if len(r.graph.commits[c].Reverts) == 0 || !r.isOwnChange(c) {
 			continue
 		}
@@ -179,10 +178,4 @@ func (r *Repo) addRevert(n int32, ref string) {
 		return
 	}
 	r.undoes[n] = append(r.undoes[n], t)
-}
-
-// absurd says that a time lies outside what can be believed: before
-// version control as we know it, or more than a day after now.
-func absurd(t, now time.Time) bool {
-	return t.Before(time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)) || t.After(now.Add(24*time.Hour))
 }

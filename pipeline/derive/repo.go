@@ -194,7 +194,7 @@ func (r *Repo) oldestFirst() []int32 {
 	var order []int32
 	for i := range r.requests {
 		if r.requests[i].merge != none {
-			order = append(order, int32(i)) //nolint:gosec // As in addRequests.
+			order = append(order, int32(i))
 		}
 	}
 	slices.SortFunc(order, func(a, b int32) int {

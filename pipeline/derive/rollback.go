@@ -85,8 +85,8 @@ func (c *claims) goesBack(r, replaced *release, firstAt map[string]int) bool {
 // restored is the place of the latest release of which r has nothing less: the
 // same version or an ancestor of it; -1 when there is none.
 func (c *claims) restored(before []*release, r *release) int {
-	for j := len(before) - 1; j >= 0; j-- {
-		if before[j].key == r.key || c.includes(r, before[j]) {
+	for j, b := range slices.Backward(before) {
+		if b.key == r.key || c.includes(r, b) {
 			return j
 		}
 	}

@@ -18,12 +18,11 @@ const (
 var day = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 
 // at is a time of the first day: "15:00", or of a later one: "2d 15:00".
-func at(t testing.TB, s string) time.Time {
+func at(t *testing.T, s string) time.Time {
 	t.Helper()
 	base := day
 	if len(s) > 5 {
-		n := time.Duration(s[0] - '0')
-		base, s = day.Add(n*24*time.Hour), s[len(s)-5:]
+		base, s = day.AddDate(0, 0, int(s[0]-'0')), s[len(s)-5:]
 	}
 	clock, err := time.Parse("15:04", s)
 	if err != nil {
@@ -34,13 +33,13 @@ func at(t testing.TB, s string) time.Time {
 
 // world is the facts of a scenario.
 type world struct {
-	t   testing.TB
+	t   *testing.T
 	in  derive.Input
 	rep derive.RepoFacts
 	opt derive.Options
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t *testing.T) *world {
 	t.Helper()
 	return &world{
 		t:   t,
@@ -98,7 +97,7 @@ func (w *world) derive() derive.Output {
 	return derive.Service(w.in, w.opt)
 }
 
-func releaseOf(t testing.TB, out derive.Output, id string) schema.Release {
+func releaseOf(t *testing.T, out derive.Output, id string) schema.Release {
 	t.Helper()
 	for _, r := range out.Releases {
 		if r.ReleaseID == id {
@@ -109,7 +108,7 @@ func releaseOf(t testing.TB, out derive.Output, id string) schema.Release {
 	return schema.Release{}
 }
 
-func changeOf(t testing.TB, out derive.Output, id string) schema.ChangeDeployed {
+func changeOf(t *testing.T, out derive.Output, id string) schema.ChangeDeployed {
 	t.Helper()
 	for _, c := range out.Changes {
 		if c.ChangeID == id {

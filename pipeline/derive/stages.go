@@ -31,3 +31,9 @@ func measure(row *schema.ChangeDeployed, now time.Time) {
 		row.Excluded = schema.ExcludedNegative
 	}
 }
+
+// absurd says that a time lies outside what can be believed: before
+// version control as we know it, or more than a day after now.
+func absurd(t, now time.Time) bool {
+	return t.Before(time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)) || t.After(now.Add(24*time.Hour))
+}

@@ -108,7 +108,8 @@ func (w *walker) before(a, b int32) bool {
 }
 
 func (w *walker) push(c int32) {
-	q := append(w.queue, c)
+	w.queue = append(w.queue, c)
+	q := w.queue
 	i := len(q) - 1
 	for i > 0 {
 		up := (i - 1) / 2
@@ -119,7 +120,6 @@ func (w *walker) push(c int32) {
 		i = up
 	}
 	q[i] = c
-	w.queue = q
 }
 
 func (w *walker) pop() int32 {
