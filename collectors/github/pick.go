@@ -20,8 +20,7 @@ func shapeOf(t reflect.Type) shape {
 		return nil
 	}
 	out := shape{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		out[name] = shapeOf(f.Type)
 	}

@@ -59,7 +59,7 @@ func TestDecodeIsUnmarshal(t *testing.T) {
 // picker takes names as they are written.
 func FuzzDecode(f *testing.F) {
 	for _, data := range payloads(f) {
-		f.Add([]byte(data))
+		f.Add(data)
 	}
 	for _, s := range []string{`{`, `[`, `"`, `{"action":`, `{"action":}`, `{"a":1,}`, `[1,]`, `{"commits":[,]}`, `{"commits":[1 2]}`, `nul`, `{} {}`, `{"x":]}`} {
 		f.Add([]byte(s))
