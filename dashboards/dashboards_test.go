@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -148,7 +149,19 @@ func TestDashboardsAreWellFormed(t *testing.T) {
 				}
 			}
 		}
-		if first := d.Model.Panels[0]; first.Type != "text" || !bytes.Contains([]byte(first.Options.Content), []byte("${data}")) {
+		for _, p := range d.Model.AllPanels() {
+			for _, q := range p.Targets {
+				if p.Type == "table" && !strings.Contains(q.RawSQL, "\nLIMIT ") {
+					t.Errorf("%s: the table %q has no LIMIT", d.File, p.Title)
+				}
+			}
+		}
+		for _, a := range d.Model.Annotations.List {
+			if !strings.Contains(a.Target.RawSQL, "\nLIMIT ") {
+				t.Errorf("%s: the annotation %q has no LIMIT", d.File, a.Name)
+			}
+		}
+		if first := d.Model.Panels[0]; first.Type != "text" || !strings.Contains(first.Options.Content, "${data}") {
 			t.Errorf("%s does not begin with the text that says what it answers and whether the data is a sample", d.File)
 		}
 	}

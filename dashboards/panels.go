@@ -77,6 +77,12 @@ func lines(title, description, sql string) *timeseries.PanelBuilder {
 		Legend(legendBelow()).Tooltip(tooltipAll())
 }
 
+// byLabel names each series by its label, the string column of the query, and
+// not by the label and the column together.
+func byLabel(label string, p *timeseries.PanelBuilder) *timeseries.PanelBuilder {
+	return p.DisplayName("${__field.labels." + label + "}")
+}
+
 // stackedBars is a time series panel of counts on top of each other.
 func stackedBars(title, description, sql string) *timeseries.PanelBuilder {
 	return lines(title, description, sql).DrawStyle(common.GraphDrawStyleBars).FillOpacity(80).LineWidth(0).Unit("short").
@@ -113,6 +119,14 @@ func trend(m figure, every metrics.Every, drill string) *timeseries.PanelBuilder
 		p.OverrideByName(nName(m), append(tooltipOnly(), property("unit", "short")))
 	} else {
 		p.OverrideByName(nName(m), behind())
+	}
+	switch m.Unit {
+	case metrics.UnitPerDay:
+		p.AxisLabel("per day")
+	case metrics.UnitPerHundred:
+		p.AxisLabel("per 100 workloads")
+	default:
+		// The ticks carry the unit.
 	}
 	return linked(p, drill)
 }

@@ -24,8 +24,8 @@ func stabilityDetail() (*board, error) {
 	place(b, 6, 4, total(restore, ""))
 	b.row("Releases that failed")
 	b.failurePanel(place(b, 12, 8, trend(failure, metrics.Week, "")))
-	b.failurePanel(place(b, 12, 8, stackedBars("Failed releases by week and evidence",
-		describe(failure, "The strongest evidence counts: *explicit* names the release, *rollback* put an earlier version back, *revert* and *hotfix* repaired it, *time* is only nearness and a heuristic."), evidenceSQL)))
+	b.failurePanel(place(b, 12, 8, byLabel("evidence", stackedBars("Failed releases by week and evidence",
+		describe(failure, "The strongest evidence counts: *explicit* names the release, *rollback* put an earlier version back, *revert* and *hotfix* repaired it, *time* is only nearness and a heuristic."), evidenceSQL))))
 	b.failurePanel(place(b, 12, 8, trend(recovery, metrics.Week, "")))
 	b.failurePanel(place(b, 12, 8, trend(rework, metrics.Week, "")))
 	b.row("Incidents")

@@ -60,6 +60,8 @@ type Server struct {
 	opts   Options
 	assets fs.FS
 	mux    *http.ServeMux
+	// turns bounds how many queries of panels run at once.
+	turns chan struct{}
 }
 
 // New checks the options and returns the preview's handler.
@@ -83,7 +85,7 @@ func New(opts Options) (*Server, error) {
 		}
 		assets = sub
 	}
-	s := &Server{opts: opts, assets: assets, mux: http.NewServeMux()}
+	s := &Server{opts: opts, assets: assets, mux: http.NewServeMux(), turns: make(chan struct{}, parallelAll)}
 	base := opts.Base
 	s.mux.HandleFunc("GET "+base, s.root)
 	s.mux.HandleFunc("GET "+base+"/{$}", s.root)

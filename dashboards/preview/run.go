@@ -20,8 +20,9 @@ import (
 const (
 	maxBody = 256 << 10
 	maxRows = 5000
-	// parallel queries of one page, so that one browser cannot take the database.
-	parallel = 4
+	// parallel queries of one page, and of all pages together, so that browsers
+	// cannot take the database.
+	parallel, parallelAll = 4, 8
 	// points that a chart can show side by side.
 	points = 300
 )
@@ -169,13 +170,24 @@ func (s *Server) answer(ctx context.Context, d model.Dashboard, r live.Range, ch
 	}
 }
 
+// query waits for its turn among all pages, then runs.
+func (s *Server) query(ctx context.Context, q model.Query, scope macro.Scope) (live.Frame, error) {
+	select {
+	case s.turns <- struct{}{}:
+	case <-ctx.Done():
+		return live.Frame{}, fmt.Errorf("waiting to run query %s: %w", q.RefID, context.Cause(ctx))
+	}
+	defer func() { <-s.turns }()
+	return live.Run(ctx, s.opts.Querier, q, scope, maxRows)
+}
+
 func (s *Server) panel(ctx context.Context, d model.Dashboard, p model.Panel, scope macro.Scope) line {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
 	start := time.Now()
 	out := line{Panel: p.ID, Frames: []live.Frame{}}
 	for _, target := range p.Targets {
-		f, err := live.Run(ctx, s.opts.Querier, target, scope, maxRows)
+		f, err := s.query(ctx, target, scope)
 		if err != nil {
 			s.opts.Logger.WarnContext(ctx, "preview query failed", "dashboard", d.UID, "panel", p.ID, "error", err)
 			out.Error = err.Error()
@@ -195,7 +207,7 @@ func (s *Server) annotations(ctx context.Context, d model.Dashboard, scope macro
 		if !a.Enable || a.Target.RawSQL == "" {
 			continue
 		}
-		f, err := live.Run(ctx, s.opts.Querier, a.Target, scope, maxRows)
+		f, err := s.query(ctx, a.Target, scope)
 		if err != nil {
 			s.opts.Logger.WarnContext(ctx, "preview annotation failed", "dashboard", d.UID, "annotation", a.Name, "error", err)
 			out.Error = fmt.Sprintf("annotation %s: %v", a.Name, err)

@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { axisSteps, duration, format, tick } from "./format.js";
 import { interpolate } from "./links.js";
-import { toSeries } from "./frames.js";
+import { displayName, toSeries } from "./frames.js";
 
 test("durations have their two largest units", () => {
   const cases = [[0, "0 s"], [4.2, "4.2 s"], [59, "59 s"], [90, "2 min"], [3600, "1 h"], [5400, "1 h 30 min"], [7199, "2 h"],
@@ -48,5 +48,7 @@ test("string columns become the names of series, gaps stay gaps", () => {
   const frame = { refId: "A", format: 0, columns: [{ name: "time", type: "time" }, { name: "team", type: "string" }, { name: "v", type: "number" }],
     rows: [[1, "a", 5], [1, "b", 6], [2, "a", null], [3, "b", 7]] };
   const series = toSeries(frame);
+  assert.equal(displayName("${__field.labels.team}", series[1].labels), "b");
+  assert.equal(displayName(undefined, {}), undefined);
   assert.deepEqual(series.map((s) => [s.name, s.points]), [["a", [[1, 5], [2, null], [3, null]]], ["b", [[1, 6], [2, null], [3, 7]]]]);
 });

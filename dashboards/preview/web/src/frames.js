@@ -27,15 +27,21 @@ export function toSeries(frame) {
   const times = [...new Set(frame.rows.map((r) => r[timeAt]))].sort((a, b) => a - b);
   const series = new Map();
   for (const row of frame.rows) {
-    const label = labels.map((i) => row[i] || "(none)").join(" · ");
+    const named = Object.fromEntries(labels.map((i) => [frame.columns[i].name, row[i] || "(none)"]));
+    const label = Object.values(named).join(" · ");
     for (const at of values) {
       const field = frame.columns[at].name;
       const name = !label ? field : values.length > 1 ? `${label} ${field}` : label;
-      if (!series.has(name)) series.set(name, { name, field, at: new Map() });
+      if (!series.has(name)) series.set(name, { name, field, labels: named, at: new Map() });
       series.get(name).at.set(row[timeAt], row[at]);
     }
   }
-  return [...series.values()].map(({ name, field, at }) => ({ name, field, points: times.map((t) => [t, at.get(t) ?? null]) }));
+  return [...series.values()].map(({ at, ...rest }) => ({ ...rest, points: times.map((t) => [t, at.get(t) ?? null]) }));
+}
+
+/** The display name of the model, with the labels of the series filled in. */
+export function displayName(template, labels) {
+  return template?.replace(/\$\{__field\.labels\.(\w+)\}/g, (_, label) => labels[label] ?? "");
 }
 
 /** True when there is nothing to draw: no rows, or no value in any of them. */

@@ -1,7 +1,7 @@
 // Lines, bars and confidence bands over time.
 
 import { axisSteps, day, format, isWhole, tick } from "./format.js";
-import { fieldConfig, toSeries } from "./frames.js";
+import { displayName, fieldConfig, toSeries } from "./frames.js";
 import { color, palette, withAlpha } from "./theme.js";
 import { wall } from "./zone.js";
 import { axisText, chart, gridLines, legend, nameGap, tip, tooltip } from "./chart.js";
@@ -15,7 +15,7 @@ export function drawTimeseries(body, panel, frames, context) {
     const own = fieldConfig(panel, s.name);
     const custom = { ...config.custom, ...own.custom };
     const fixed = own.color?.mode === "fixed" ? own.color : config.color?.mode === "fixed" ? config.color : null;
-    return { ...s, config, custom, label: own.displayName ?? config.displayName ?? s.name, color: color(fixed?.fixedColor, i) };
+    return { ...s, config, custom, label: displayName(own.displayName ?? config.displayName, s.labels) ?? s.name, color: color(fixed?.fixedColor, i) };
   });
   const lowEnds = new Set(series.map((s) => s.custom.fillBelowTo).filter(Boolean));
   const hidden = new Set();
@@ -138,7 +138,7 @@ function isolated(data) {
 
 function band(high, low, zone) {
   const lows = new Map(low.points);
-  const shared = { type: "line", stack: `band ${high.name}`, showSymbol: false, lineStyle: { opacity: 0 }, emphasis: { disabled: true }, silent: true, yAxisIndex: 0, z: 2 };
+  const shared = { type: "line", stack: `band ${high.name}`, symbol: "none", lineStyle: { opacity: 0 }, emphasis: { disabled: true }, silent: true, yAxisIndex: 0, z: 2 };
   return [
     { ...shared, name: `${high.label} (low end)`, data: high.points.map(([t]) => [wall(t, zone), lows.get(t) ?? null]) },
     { ...shared, name: high.label, data: high.points.map(([t, v]) => [wall(t, zone), v === null || lows.get(t) == null ? null : v - lows.get(t)]),
