@@ -48,8 +48,8 @@ const (
 	ReworkIncident = "incident"
 )
 
-// DerivedMeta is what every derived row carries. Version grows by one each time
-// the row changes; Deleted marks a row that no longer follows from the facts.
+// DerivedMeta is what every derived row carries. Version grows each time the row
+// changes, and is higher for rows from newer facts; Deleted marks a row that no longer follows from the facts.
 type DerivedMeta struct {
 	ServiceID string `ch:"service_id"`
 	// TeamID owned the service when the thing happened; "" is unowned.

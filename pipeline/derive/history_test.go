@@ -18,10 +18,11 @@ import (
 // history is a random past of a repository and a service, together with what its
 // author knows and the facts do not say.
 type history struct {
-	t   *rapid.T
-	rep derive.RepoFacts
-	in  derive.Input
-	opt derive.Options
+	// pick chooses one of so many possibilities.
+	pick func(int) int
+	rep  derive.RepoFacts
+	in   derive.Input
+	opt  derive.Options
 
 	now    time.Time
 	serial int
@@ -56,11 +57,10 @@ type mergedRequest struct {
 	first    *time.Time
 }
 
-func (h *history) pick(n int, what string) int { return rapid.IntRange(0, n-1).Draw(h.t, what) }
-func (h *history) chance(percent int) bool     { return h.pick(100, "chance") < percent }
+func (h *history) chance(percent int) bool { return h.pick(100) < percent }
 
 func (h *history) tick() time.Time {
-	h.now = h.now.Add(time.Duration(1+h.pick(150, "minutes")) * time.Minute)
+	h.now = h.now.Add(time.Duration(1+h.pick(150)) * time.Minute)
 	return h.now
 }
 
@@ -96,9 +96,16 @@ func (h *history) find(sha string) *schema.Commit {
 	return &h.rep.Commits[i]
 }
 
-// drawHistory makes one.
+// drawHistory makes one that rapid can make smaller. It prefers short ones.
 func drawHistory(t *rapid.T) *history {
-	h := &history{t: t, now: day, opt: derive.DefaultOptions(), lost: map[string]bool{}}
+	return makeHistory(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") })
+}
+
+// evenHistory makes one of which every choice is as likely as any other.
+func evenHistory(seed uint64) *history { return makeHistory(rand.New(rand.NewPCG(seed, 7)).IntN) }
+
+func makeHistory(pick func(int) int) *history {
+	h := &history{pick: pick, now: day, opt: derive.DefaultOptions(), lost: map[string]bool{}}
 	h.rep.Repo = repo
 	h.in.Service = schema.Service{ServiceID: service, Repo: repo}
 	if h.chance(40) {
@@ -108,11 +115,10 @@ func drawHistory(t *rapid.T) *history {
 		created := day.Add(-time.Hour)
 		h.in.Service.CreatedAt = &created
 	}
-	h.opt.DirectCommits = []string{derive.DirectAll, derive.DirectAll, derive.DirectFirstParent, derive.DirectOff}[h.pick(4, "direct")]
+	h.opt.DirectCommits = []string{derive.DirectAll, derive.DirectAll, derive.DirectFirstParent, derive.DirectOff}[h.pick(4)]
 	h.trunk = h.commit().SHA
 	h.landed = append(h.landed, h.trunk)
-	steps := rapid.IntRange(5, 60).Draw(t, "steps")
-	for range steps {
+	for range 5 + h.pick(80) {
 		h.step()
 	}
 	h.in.Now = h.now.Add(time.Hour)
@@ -125,7 +131,7 @@ func drawHistory(t *rapid.T) *history {
 }
 
 func (h *history) step() {
-	switch n := h.pick(100, "step"); {
+	switch n := h.pick(100); {
 	case n < 12:
 		h.direct()
 	case n < 24:
@@ -146,7 +152,7 @@ func (h *history) step() {
 func (h *history) direct() {
 	revert := ""
 	if h.chance(20) {
-		revert = h.landed[h.pick(len(h.landed), "reverted")]
+		revert = h.landed[h.pick(len(h.landed))]
 	}
 	c := h.commit(h.trunk)
 	if revert != "" {
@@ -159,7 +165,7 @@ func (h *history) direct() {
 func (h *history) openOne() {
 	r := &openRequest{number: len(h.open) + len(h.merged) + 1, tip: h.trunk}
 	if len(h.open) > 0 && h.chance(30) {
-		r.base = h.open[h.pick(len(h.open), "base")]
+		r.base = h.open[h.pick(len(h.open))]
 		r.tip = r.base.tip
 	}
 	r.tip = h.commit(r.tip).SHA
@@ -172,7 +178,7 @@ func (h *history) push() {
 	if len(h.open) == 0 {
 		return
 	}
-	r := h.open[h.pick(len(h.open), "pushed")]
+	r := h.open[h.pick(len(h.open))]
 	if r.base == nil && h.chance(20) && !h.ancestors(r.tip)[h.trunk] {
 		r.tip = h.commit(r.tip, h.trunk).SHA
 		return
@@ -206,7 +212,7 @@ func (h *history) merge() {
 	if len(ready) == 0 {
 		return
 	}
-	r := ready[h.pick(len(ready), "merged")]
+	r := ready[h.pick(len(ready))]
 	h.open = slices.DeleteFunc(h.open, func(o *openRequest) bool { return o == r })
 	base := &h.trunk
 	if r.base != nil {
@@ -230,7 +236,7 @@ func (h *history) merge() {
 	earliest := h.find(r.own[0]).AuthoredAt
 	m.first = &earliest
 	flat := true // whether inner requests arrive only through the outer merge commit
-	switch kind := h.pick(4, "kind"); {
+	switch kind := h.pick(4); {
 	case kind == 0 && !onto[r.tip] && h.ancestors(r.tip)[*base] && len(r.absorbed) == 0:
 		m.merge, m.result, flat = r.tip, r.own, false
 	case kind == 1:
@@ -291,7 +297,7 @@ func (h *history) merge() {
 		q.Labels = []string{"Hotfix"}
 	}
 	if h.chance(10) && len(h.merged) > 0 {
-		q.Reverts = []string{h.merged[h.pick(len(h.merged), "undone")].id}
+		q.Reverts = []string{h.merged[h.pick(len(h.merged))].id}
 	}
 	if m.first == nil && h.chance(50) {
 		q.FirstCommitAt, m.first = &earliest, &earliest
@@ -327,7 +333,7 @@ func (h *history) cherryPick() {
 		h.branch = h.trunk
 		return
 	}
-	from := h.landed[h.pick(len(h.landed), "picked")]
+	from := h.landed[h.pick(len(h.landed))]
 	c := h.commit(h.branch)
 	old := h.find(from)
 	c.CherryPickedFrom, c.Title, c.AuthoredAt, c.Paths, c.PathsKnown = from, old.Title, old.AuthoredAt, old.Paths, old.PathsKnown
@@ -341,24 +347,24 @@ func (h *history) cherryPick() {
 func (h *history) deploy() {
 	d := schema.Deployment{Repo: repo, Environment: "production", Status: schema.StatusSuccess, Commit: h.trunk}
 	past := h.in.Deployments
-	switch n := h.pick(100, "what"); {
+	switch n := h.pick(100); {
 	case n < 15 && h.branch != "":
 		d.Commit = h.branch
 	case n < 35 && len(past) > 0:
-		p := past[h.pick(len(past), "again")]
+		p := past[h.pick(len(past))]
 		d.Commit, d.Version = p.Commit, p.Version
 	case n < 40:
-		d.Commit = h.landed[h.pick(len(h.landed), "any")]
+		d.Commit = h.landed[h.pick(len(h.landed))]
 	case n < 44:
 		d.Commit = h.sha() // Its events have not arrived.
 	case n < 50:
 		name := fmt.Sprint("v", len(h.rep.Tags))
 		h.rep.Tags = append(h.rep.Tags, schema.Tag{Repo: repo, Name: name, Commit: h.trunk})
-		d.Commit, d.Version = "", name[h.pick(2, "v"):]
+		d.Commit, d.Version = "", name[h.pick(2):]
 	case n < 54:
-		d.Commit, d.Version = "", fmt.Sprint("build-", h.pick(3, "build"))
+		d.Commit, d.Version = "", fmt.Sprint("build-", h.pick(3))
 	}
-	switch n := h.pick(100, "status"); {
+	switch n := h.pick(100); {
 	case n < 10:
 		d.Status = schema.StatusFailure
 	case n < 14:
@@ -366,20 +372,20 @@ func (h *history) deploy() {
 	case n < 18:
 		d.Status = schema.StatusRunning
 	}
-	d.Environment = []string{"production", "production", "prod-eu", "staging"}[h.pick(4, "environment")]
+	d.Environment = []string{"production", "production", "prod-eu", "staging"}[h.pick(4)]
 	if h.chance(4) {
 		d.IsRollback = 1
 	}
 	end := h.tick()
 	if h.chance(10) {
-		end = end.Add(-time.Duration(h.pick(600, "late")) * time.Minute)
+		end = end.Add(-time.Duration(h.pick(600)) * time.Minute)
 	}
 	d.CreatedAt, d.FinishedAt = end.Add(-time.Minute), &end
 	d.DeploymentID = fmt.Sprintf("d%03d", (len(past)*37)%1000)
 	h.in.Deployments = append(h.in.Deployments, d)
 	if h.chance(25) {
 		twin := d
-		later := end.Add(time.Duration(h.pick(300, "fan")) * time.Minute)
+		later := end.Add(time.Duration(h.pick(300)) * time.Minute)
 		twin.Environment, twin.FinishedAt = "prod-us", &later
 		twin.DeploymentID = fmt.Sprintf("d%03d", (len(h.in.Deployments)*37)%1000)
 		h.in.Deployments = append(h.in.Deployments, twin)
@@ -399,11 +405,11 @@ func (h *history) incident() {
 		u.StartedAt = &began
 	}
 	if d := h.in.Deployments; len(d) > 0 && h.chance(30) {
-		x := d[h.pick(len(d), "blamed")]
-		u.Cause = []string{x.DeploymentID, x.Commit, x.Version}[h.pick(3, "cause")]
+		x := d[h.pick(len(d))]
+		u.Cause = []string{x.DeploymentID, x.Commit, x.Version}[h.pick(3)]
 	}
 	if len(h.merged) > 0 && h.chance(10) {
-		u.Cause = h.merged[h.pick(len(h.merged), "cause")].id
+		u.Cause = h.merged[h.pick(len(h.merged))].id
 	}
 	for _, kind := range []string{schema.IncidentAcknowledged, schema.IncidentResolved, schema.IncidentReopened, schema.IncidentResolved, schema.IncidentDeleted} {
 		if h.chance(50) {

@@ -23,17 +23,35 @@ func TestMain(m *testing.M) {
 func TestRandomHistories(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		h := drawHistory(t)
-		want := expect(h)
-		rep, in := h.disorder(rapid.Uint64().Draw(t, "disorder"))
-		in.Repo = derive.NewRepo(rep)
-		got := derive.Service(in, h.opt)
-		// The oracle does not word the evidence of a change.
-		for i := range got.Changes {
-			got.Changes[i].Evidence = ""
-		}
-		if d := outputDiff(want, got); d != "" {
-			t.Fatalf("wanted (-) and got (+):\n%s\n%s", d, h)
-		}
+		agree(t, drawHistory(t), rapid.Uint64().Draw(t, "disorder"))
 	})
+}
+
+// TestLongHistories does the same with longer and more even ones.
+func TestLongHistories(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(1000) {
+		if agree(t, evenHistory(seed), seed); t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func agree(t interface {
+	Helper()
+	Errorf(format string, args ...any)
+}, h *history, disorder uint64,
+) {
+	t.Helper()
+	want := expect(h)
+	rep, in := h.disorder(disorder)
+	in.Repo = derive.NewRepo(rep)
+	got := derive.Service(in, h.opt)
+	// The oracle does not word the evidence of a change.
+	for i := range got.Changes {
+		got.Changes[i].Evidence = ""
+	}
+	if d := outputDiff(want, got); d != "" {
+		t.Errorf("wanted (-) and got (+):\n%s\n%s", d, h)
+	}
 }

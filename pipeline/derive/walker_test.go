@@ -46,13 +46,13 @@ func TestWalksAgreeWithSets(t *testing.T) {
 			return seen
 		}
 		w := newWalker(g)
-		any := rapid.Map(rapid.IntRange(0, n-1), func(i int) int32 { return int32(i) })
+		anyOf := rapid.Map(rapid.IntRange(0, n-1), func(i int) int32 { return int32(i) })
 		for range 5 {
-			a, b := any.Draw(t, "a"), any.Draw(t, "b")
+			a, b := anyOf.Draw(t, "a"), anyOf.Draw(t, "b")
 			if got := w.reaches(a, b); got != ancestors(b)[a] {
 				t.Fatalf("reaches(%d, %d) = %v", a, b, got)
 			}
-			include, exclude := rapid.SliceOf(any).Draw(t, "include"), rapid.SliceOf(any).Draw(t, "exclude")
+			include, exclude := rapid.SliceOf(anyOf).Draw(t, "include"), rapid.SliceOf(anyOf).Draw(t, "exclude")
 			want := map[int32]bool{}
 			for _, c := range include {
 				for k := range ancestors(c) {
