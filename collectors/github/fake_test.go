@@ -63,9 +63,9 @@ func restCommit(n int, age time.Duration) object {
 	}
 }
 
-// fill makes 150 pull requests, 101 commits, and a few of everything else.
+// fill makes 105 pull requests, 101 commits, and a few of everything else.
 func (f *fakeGitHub) fill() {
-	for n := range 150 {
+	for n := range 105 {
 		age := time.Duration(n+1) * time.Hour
 		q := object{
 			"number": 1000 - n, "html_url": fmt.Sprintf("https://github.com/Acme/Shop/pull/%d", 1000-n), "title": "Change", "state": "open",

@@ -16,7 +16,7 @@ import (
 const (
 	// requestsPerPoll bounds what a crash can repeat: the cursor is saved after
 	// about as many requests.
-	requestsPerPoll = 200
+	requestsPerPoll = 100
 	// backfillReserve is the share of the rate limit that a backfill leaves to
 	// what is happening now.
 	backfillReserve = 0.3

@@ -48,8 +48,8 @@ func TestPollerContract(t *testing.T) {
 	t.Parallel()
 	f := newFakeGitHub(t)
 	events := collectortest.CheckPoller(t, func() collectors.Poller { return f.source(t, nil) })
-	// 101 commits of the branch, and two of each of the 15 merged requests.
-	want := map[string]int{"pull_request": 150, "pull_request_review": 15, "commit": 131, "deployment": 3, "workflow_run": 3, "issues": 1}
+	// 101 commits of the branch, and two of each of the 11 merged requests.
+	want := map[string]int{"pull_request": 105, "pull_request_review": 11, "commit": 123, "deployment": 3, "workflow_run": 3, "issues": 1}
 	if d := cmp.Diff(want, count(events)); d != "" {
 		t.Errorf("events (-want +got):\n%s", d)
 	}
@@ -132,10 +132,10 @@ func TestOnlyWhatChangedIsRead(t *testing.T) {
 	}
 	f.change(func() {
 		f.lists["deployments/69/statuses"] = []object{{"state": "failure", "created_at": at(time.Minute)}, {"state": "in_progress", "created_at": at(2 * time.Hour)}}
-		moved := maps.Clone(f.lists["pulls"][140])
+		moved := maps.Clone(f.lists["pulls"][100])
 		moved["updated_at"] = at(time.Minute)
 		moved["title"] = "Changed"
-		f.lists["pulls"] = append([]object{moved}, slices.Delete(slices.Clone(f.lists["pulls"]), 140, 141)...)
+		f.lists["pulls"] = append([]object{moved}, slices.Delete(slices.Clone(f.lists["pulls"]), 100, 101)...)
 	})
 	var later collectortest.Publisher
 	if _, err := collectortest.CatchUp(t, f.source(t, nil), cursor, &later); err != nil {
@@ -148,7 +148,7 @@ func TestOnlyWhatChangedIsRead(t *testing.T) {
 			fresh[ev.Type]++
 		}
 	}
-	// Request 860 is one of those that are merged and reviewed; its review and
+	// Request 900 is one of those that are merged and reviewed; its review and
 	// commits are known.
 	want := map[string]int{"github.rest.pull_request": 1, "github.rest.deployment": 1}
 	if d := cmp.Diff(want, fresh); d != "" {
@@ -261,7 +261,7 @@ func TestTrouble(t *testing.T) {
 			if _, err := collectortest.CatchUp(t, f.source(t, nil), cursor, &p); err != nil {
 				t.Fatal(err)
 			}
-			want := map[string]int{"pull_request": 150, "pull_request_review": 15, "commit": 131, "deployment": 3, "workflow_run": 3, "issues": 1}
+			want := map[string]int{"pull_request": 105, "pull_request_review": 11, "commit": 123, "deployment": 3, "workflow_run": 3, "issues": 1}
 			if d := cmp.Diff(want, count(p.Events())); d != "" {
 				t.Errorf("after the trouble (-want +got):\n%s", d)
 			}
@@ -309,7 +309,7 @@ func TestBackfillLeavesBudget(t *testing.T) {
 	if _, err := collectortest.CatchUp(t, f.source(t, nil), cursor, &p); err != nil {
 		t.Fatal(err)
 	}
-	if n := count(p.Events())["pull_request"]; n != 150 {
+	if n := count(p.Events())["pull_request"]; n != 105 {
 		t.Errorf("%d requests once there is budget again", n)
 	}
 }
@@ -344,7 +344,7 @@ func TestApp(t *testing.T) {
 	if _, err := collectortest.CatchUp(t, s, nil, &p); err != nil {
 		t.Fatal(err)
 	}
-	if !f.auth["token of-the-app"] || count(p.Events())["pull_request"] != 150 {
+	if !f.auth["token of-the-app"] || count(p.Events())["pull_request"] != 105 {
 		t.Errorf("requests are not made as the App: %v", count(p.Events()))
 	}
 }
