@@ -35,6 +35,8 @@ type fakeGitHub struct {
 	// trouble answers instead, when it returns true.
 	trouble func(w http.ResponseWriter, r *http.Request) bool
 	header  http.Header
+	// timeout of the requests that a source makes.
+	timeout time.Duration
 	// asked are the paths with their queries, and the status of the answer.
 	asked []string
 	auth  map[string]bool
@@ -42,7 +44,7 @@ type fakeGitHub struct {
 
 func newFakeGitHub(t *testing.T) *fakeGitHub {
 	t.Helper()
-	f := &fakeGitHub{lists: map[string][]object{}, header: http.Header{}, auth: map[string]bool{}}
+	f := &fakeGitHub{lists: map[string][]object{}, header: http.Header{}, timeout: time.Minute, auth: map[string]bool{}}
 	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
 	t.Cleanup(f.Close)
 	f.fill()
@@ -204,7 +206,7 @@ func (f *fakeGitHub) source(t *testing.T, change func(*github.Config)) *github.S
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
 	s, err := github.New(cfg, collectors.Deps{
-		Logger: slog.New(slog.DiscardHandler), HTTP: &http.Client{Timeout: 10 * time.Second, Transport: transport},
+		Logger: slog.New(slog.DiscardHandler), HTTP: &http.Client{Timeout: f.timeout, Transport: transport},
 	}, func() time.Time { return clock })
 	if err != nil {
 		t.Fatal(err)

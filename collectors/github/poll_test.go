@@ -1,6 +1,7 @@
 package github_test
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -346,6 +347,29 @@ func TestApp(t *testing.T) {
 	}
 	if !f.auth["token of-the-app"] || count(p.Events())["pull_request"] != 105 {
 		t.Errorf("requests are not made as the App: %v", count(p.Events()))
+	}
+}
+
+// TestNoAnswer: a request that is never answered is a problem of its resource,
+// not the end of the poll.
+func TestNoAnswer(t *testing.T) {
+	t.Parallel()
+	f := newFakeGitHub(t)
+	f.timeout = 2 * time.Second
+	f.trouble = func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/deployments") {
+			<-r.Context().Done()
+			return true
+		}
+		return false
+	}
+	var p collectortest.Publisher
+	_, err := collectortest.CatchUp(t, f.source(t, nil), nil, &p)
+	if err == nil || !strings.Contains(err.Error(), "no answer within") || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+	if got := count(p.Events()); got["issues"] != 1 || got["deployment"] != 0 {
+		t.Errorf("events %v, want all but deployments", got)
 	}
 }
 
