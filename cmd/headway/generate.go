@@ -11,12 +11,14 @@ import (
 
 	"github.com/headway-metrics/headway/dashboards"
 	"github.com/headway-metrics/headway/internal/app"
+	"github.com/headway-metrics/headway/schema/metrics"
 )
 
 // Generated files, below the repository's root.
 const (
-	grafanaDir = "deploy/grafana/dashboards"
-	schemaFile = "docs/reference/headway.schema.json"
+	grafanaDir  = "deploy/grafana/dashboards"
+	metricsFile = "docs/reference/metrics.md"
+	schemaFile  = "docs/reference/headway.schema.json"
 )
 
 func generateCommand() *cobra.Command {
@@ -34,7 +36,8 @@ func generateCommand() *cobra.Command {
 				return fmt.Errorf("encoding the schema: %w", err)
 			}
 			for path, content := range map[string][]byte{
-				schemaFile: append(bytes.TrimSpace(schema), '\n'),
+				metricsFile: []byte(metrics.Reference()),
+				schemaFile:  append(bytes.TrimSpace(schema), '\n'),
 			} {
 				if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 					return fmt.Errorf("making a directory: %w", err)

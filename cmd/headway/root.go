@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -96,4 +97,13 @@ func (s *settings) dial() (*app.Client, error) {
 		return nil, err
 	}
 	return app.Dial(cfg, log)
+}
+
+// fromEnvironment reads a secret that must not stand in a command line.
+func fromEnvironment(name string) (string, error) {
+	v := os.Getenv(name)
+	if v == "" {
+		return "", fmt.Errorf("the environment variable %s is not set", name)
+	}
+	return v, nil
 }
