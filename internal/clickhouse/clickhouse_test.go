@@ -76,7 +76,8 @@ func TestEveryFactFitsItsTable(t *testing.T) {
 	facts := []schema.Fact{
 		&schema.Commit{}, &schema.Tag{}, &schema.Change{}, &schema.Review{}, &schema.Build{}, &schema.Deployment{},
 		&schema.IncidentUpdate{}, &schema.Ticket{}, &schema.Request{}, &schema.Service{}, &schema.Ownership{},
-		&schema.Team{}, &schema.Person{}, &schema.Receipt{}, &schema.DeadLetter{},
+		&schema.Team{}, &schema.Person{}, &schema.Membership{}, &schema.Identity{}, &schema.Capability{}, &schema.CapabilityUse{},
+		&schema.Workload{}, &schema.SurveyAnswer{}, &schema.SurveyParticipation{}, &schema.Receipt{}, &schema.DeadLetter{},
 	}
 	for _, f := range facts {
 		if err := db.Insert(t.Context(), []schema.Fact{f}); err != nil {

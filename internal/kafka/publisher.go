@@ -19,10 +19,10 @@ const (
 	batchSize  = 2000
 	// batchTimeout is short because a flush has already gathered what there is.
 	batchTimeout = time.Millisecond
-	// flushers write at once; what arrives while all are busy makes the next
-	// flush, so batches grow with the broker's latency and callers never wait
-	// for a timer.
-	flushers         = 3
+	// One flush is under way at a time and what arrives meanwhile makes the next,
+	// so batches grow with the broker's latency and callers never wait for a
+	// timer. More at once would only cut the batches: a broker that syncs each
+	// request to disk takes them one after the other.
 	maxFlushMessages = 20_000
 	maxFlushBytes    = 16 << 20
 	// writeAttempts and their backoff ride out a change of leader; a longer
@@ -69,9 +69,7 @@ func (c *Client) NewPublisher() *Publisher {
 	// that refuses it refuses nothing else.
 	p := &Publisher{client: c, small: writer(batchSize, batchBytes), large: writer(1, MaxMessageBytes)}
 	p.waiting.L = &p.mu
-	for range flushers {
-		p.flushing.Go(p.flush)
-	}
+	p.flushing.Go(p.flush)
 	return p
 }
 

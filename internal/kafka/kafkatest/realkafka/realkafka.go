@@ -29,7 +29,7 @@ var pom []byte
 const (
 	kafkaVersion = "4.4.0"
 	copyPlugin   = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-	startTimeout = 90 * time.Second
+	startTimeout = 3 * time.Minute
 	stopTimeout  = 30 * time.Second
 )
 
@@ -123,16 +123,6 @@ func (c *Cluster) Addrs() []string {
 		out[i] = net.JoinHostPort("127.0.0.1", strconv.Itoa(n.port))
 	}
 	return out
-}
-
-// Kill ends one broker as a crash would.
-func (c *Cluster) Kill(broker int) error {
-	n := c.nodes[broker]
-	if err := n.cmd.Process.Kill(); err != nil {
-		return fmt.Errorf("killing broker %d: %w", broker+1, err)
-	}
-	<-n.exited
-	return nil
 }
 
 // Stop ends all brokers and removes their data.
