@@ -16,6 +16,9 @@ import (
 // Name of the source.
 const Name = "git"
 
+// NoReleases in place of a glob says that tags are read but release nothing.
+const NoReleases = "none"
+
 // DefaultInterval between two fetches.
 const DefaultInterval = time.Minute
 
@@ -35,8 +38,9 @@ type Repository struct {
 	// URL is an address (https, ssh, git, file) or the path of a repository.
 	URL string `yaml:"url" json:"url,omitempty"`
 	// Tags is the glob of tags that are releases: "v*". Empty means every tag
-	// that looks like a version: v1.2.3, 1.2, release-7.
-	Tags string `yaml:"tags" json:"tags,omitempty"`
+	// that looks like a version: v1.2.3, 1.2, release-7. NoReleases takes none, for
+	// a service whose deployments another source knows (GitOps, GitHub).
+	Tags string `yaml:"tags" json:"tags,omitempty" jsonschema:"description=Glob of the tags that are releases; empty takes those that look like a version and none releases nothing"`
 	// Prereleases says whether alpha, beta, rc and the like count as releases.
 	Prereleases bool `yaml:"prereleases" json:"prereleases,omitempty"`
 	// Branch that is deployed; empty is the repository's own default.

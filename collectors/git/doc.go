@@ -14,6 +14,8 @@
 //   - cherry-picks and reverts are read from messages, which lie when edited;
 //   - author times lie before, after and far from commit times: they are kept, and
 //     the pipeline flags them;
+//   - a service that GitOps or a vendor deploys would be counted twice by its tags:
+//     tags: none reads them, for resolving versions, and releases nothing;
 //   - pre-releases (v2.0.0-rc1) are not releases unless configured.
 //
 // No author, committer or tagger is read: nobody is measured. No request, review

@@ -337,6 +337,7 @@ func TestPrereleasesAndGlobs(t *testing.T) {
 		{"1.2b3", "", false, false},
 		{"v2.0.0-beta.2", "v*", false, false},
 		{"v2.0.0-SNAPSHOT", "v*", false, false},
+		{"v1.2.3", NoReleases, true, false},
 		{"latest", "", false, false},
 		{"3d-engine", "", false, false},
 		{"shop/v1.0.0", "", false, false},

@@ -16,8 +16,11 @@ var (
 )
 
 // IsRelease says whether a tag of that name is a release under the glob ("" is
-// anything that looks like a version). Pre-releases are none unless asked for.
+// anything that looks like a version, NoReleases nothing). Pre-releases are none unless asked for.
 func IsRelease(tag, glob string, prereleases bool) bool {
+	if glob == NoReleases {
+		return false
+	}
 	if glob == "" {
 		if !versionTag.MatchString(tag) {
 			return false
