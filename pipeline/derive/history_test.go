@@ -140,7 +140,7 @@ func (h *history) step() {
 		h.push()
 	case n < 52:
 		h.merge()
-	case n < 58:
+	case n < 64:
 		h.cherryPick()
 	case n < 88:
 		h.deploy()
@@ -333,7 +333,7 @@ func (h *history) cherryPick() {
 		h.branch = h.trunk
 		return
 	}
-	from := h.landed[h.pick(len(h.landed))]
+	from := h.landed[len(h.landed)-1-h.pick(min(8, len(h.landed)))]
 	c := h.commit(h.branch)
 	old := h.find(from)
 	c.CherryPickedFrom, c.Title, c.AuthoredAt, c.Paths, c.PathsKnown = from, old.Title, old.AuthoredAt, old.Paths, old.PathsKnown
@@ -348,7 +348,7 @@ func (h *history) deploy() {
 	d := schema.Deployment{Repo: repo, Environment: "production", Status: schema.StatusSuccess, Commit: h.trunk}
 	past := h.in.Deployments
 	switch n := h.pick(100); {
-	case n < 15 && h.branch != "":
+	case n < 25 && h.branch != "":
 		d.Commit = h.branch
 	case n < 35 && len(past) > 0:
 		p := past[h.pick(len(past))]
