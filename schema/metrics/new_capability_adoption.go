@@ -13,8 +13,8 @@ SELECT released AS at, team, capability, mandated,
   if(first IS NULL, 'not adopted', 'adopted') AS rule, if(first IS NULL, '', concat('first use ', toString(first), ' UTC')) AS evidence, '' AS excluded
 FROM (
   SELECT team, offer.1 AS capability, offer.2 AS released, offer.3 AS mandated, offer.4 AS title, offer.5 AS url, merges, owned,
-    arrayFilter(u -> u.1 = capability AND u.2 >= released AND u.2 < addDays(released, %[2]d), uses) AS within,
-    if(empty(within), NULL, arrayMin(u -> u.2, within)) AS first
+    arrayFilter(u -> u >= released AND u < addDays(released, %[2]d), %[4]s) AS within,
+    if(empty(within), NULL, arrayMin(within)) AS first
   FROM (
     SELECT *, arrayJoin((
       SELECT groupArray((toString(capability_id), assumeNotNull(released_at), if(mandated = 1, 'mandated', 'optional'), name, url))
@@ -23,7 +23,7 @@ FROM (
     FROM (%[1]s)
   )
 )
-WHERE %[3]s`, teamHistory("{{from}}", fmt.Sprintf("addDays({{to}}, %d)", adoptionDays)), adoptionDays, activeAt("released"))
+WHERE %[3]s`, teamHistory("{{from}}", fmt.Sprintf("addDays({{to}}, %d)", adoptionDays)), adoptionDays, activeAt("released"), usesOf)
 }
 
 // newCapabilityAdoption: DEFINITIONS, "Platform metrics".

@@ -57,23 +57,24 @@ FROM (
 )
 WHERE owner.2 != '';
 
--- Merges of a team's changes by people, deployed or not. A change of a
--- repository whose services have paths of their own counts once it is deployed,
--- because only then is its service known.
+-- When people's changes were merged, by team; a change that is deployed too may
+-- be there twice. A change of a repository whose services have paths of their
+-- own counts once it is deployed, because only then is its service known.
 CREATE VIEW IF NOT EXISTS {{table "team_merges"}} {{onCluster}} AS
-SELECT DISTINCT team_id, change_id, merged_at
+SELECT o.owners[greatest(1, arrayCount(x -> x.1 <= c.merged, o.owners))].2 AS team_id, c.merged AS merged_at
 FROM (
-    SELECT o.owners[greatest(1, arrayCount(x -> x.1 <= assumeNotNull(c.merged_at), o.owners))].2 AS team_id,
-        c.change_id AS change_id, assumeNotNull(c.merged_at) AS merged_at
-    FROM (SELECT repo, change_id, merged_at FROM {{table "changes"}} FINAL WHERE state = 'merged' AND merged_at IS NOT NULL AND author_is_bot = 0) AS c
-    INNER JOIN (SELECT repo, service_id FROM {{table "services"}} FINAL WHERE repo != '' AND empty(paths)) AS s ON s.repo = c.repo
-    INNER JOIN {{table "service_owners"}} AS o ON o.service_id = s.service_id
-    UNION ALL
-    SELECT team_id, change_id, ifNull(merged_at, deployed_at) AS merged_at
-    FROM {{table "changes_deployed"}} FINAL
-    WHERE change_id NOT IN (SELECT change_id FROM {{table "changes"}} FINAL WHERE author_is_bot = 1)
-)
-WHERE team_id != '';
+    SELECT repo, assumeNotNull(merged_at) AS merged FROM {{table "changes"}} FINAL
+    WHERE state = 'merged' AND merged_at IS NOT NULL AND author_is_bot = 0
+) AS c
+INNER JOIN (
+    SELECT s.repo AS repo, w.owners AS owners
+    FROM (SELECT repo, service_id FROM {{table "services"}} FINAL WHERE repo != '' AND empty(paths)) AS s
+    INNER JOIN {{table "service_owners"}} AS w ON w.service_id = s.service_id
+) AS o ON o.repo = c.repo
+UNION ALL
+SELECT team_id, ifNull(merged_at, deployed_at) AS merged_at
+FROM {{table "changes_deployed"}} FINAL
+WHERE change_id NOT IN (SELECT change_id FROM {{table "changes"}} FINAL WHERE author_is_bot = 1);
 
 CREATE VIEW IF NOT EXISTS {{table "owned_uses"}} {{onCluster}} AS
 SELECT u.use_id AS use_id, u.capability_id AS capability_id, u.at AS at, u.action AS action, u.qualifying AS qualifying, u.url AS url,
