@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -183,7 +184,7 @@ func TestBrokerTorn(t *testing.T) {
 				t.Fatalf("round %d: committed offset %d, want %d", round, got, round)
 			}
 		}
-		v := fmt.Sprint(round)
+		v := strconv.Itoa(round)
 		if err := produceOne(t.Context(), cl, "t", v); err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +235,7 @@ func TestBrokerCleanRestart(t *testing.T) {
 		}
 		cl := kafkaClient(t, b.Addr())
 		createTopic(t, cl, "t", 1)
-		v := fmt.Sprint(round)
+		v := strconv.Itoa(round)
 		if err := produceOne(t.Context(), cl, "t", v); err != nil {
 			t.Fatal(err)
 		}

@@ -110,8 +110,7 @@ func (g *gate) serve(client net.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), helloTimeout)
 	defer cancel()
 	engine, err := g.admit(ctx, client)
-	var refusal *refusedError
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*refusedError](err); ok {
 		_, _ = client.Write(refusal.packet()) // The client may be gone.
 	}
 	if err != nil {

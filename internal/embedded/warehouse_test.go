@@ -188,7 +188,7 @@ func TestWarehouseComesBackWhenKilled(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if want := fmt.Sprint(round * 1000); got != want {
+			if want := strconv.Itoa(round * 1000); got != want {
 				t.Fatalf("round %d: %s acknowledged rows are left of %s", round, got, want)
 			}
 			return nil

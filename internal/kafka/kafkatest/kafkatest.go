@@ -117,5 +117,6 @@ func (b *Broker) Topics(tb testing.TB, c *kafka.Client, partitions int, names ..
 
 // Logger writes to the test's output.
 func Logger(tb testing.TB) *slog.Logger {
+	tb.Helper()
 	return slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
