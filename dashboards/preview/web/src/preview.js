@@ -38,7 +38,7 @@ async function open() {
   const controls = el("div", { class: "controls" });
   const grid = el("div", { class: "grid" });
   const banner = el("p", { class: "banner", role: "alert", hidden: true });
-  app.replaceChildren(header(state), controls, el("main", { id: "main" }, banner, grid));
+  app.replaceChildren(header(state), controls, el("main", { id: "main" }, banner, grid), footer());
   for (const p of model.panels) {
     if (p.type === "row") {
       const row = el("h2", { class: "row" }, p.title);
@@ -117,6 +117,12 @@ function header(state) {
     el("nav", { "aria-label": "Dashboards" }, links),
     el("div", { class: "notice" }, grafana ? el("a", { href: grafana, rel: "noreferrer" }, "Preview — use Grafana for daily work", icon("out")) : "Preview — use Grafana for daily work"),
     el("button", { type: "button", class: "icon-button", id: "theme", "aria-label": "Switch between dark and light", onclick: () => { toggle(); redraw(); } }, icon("sun")));
+}
+
+function footer() {
+  return el("footer", {}, "This is a preview of Headway's Grafana dashboards, for a first look. ",
+    grafana ? el("a", { href: grafana, rel: "noreferrer" }, "Use Grafana for daily work") : "Use Grafana for daily work",
+    ": alerts, sharing, your own panels.");
 }
 
 function mark() {
