@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headway-metrics/headway/internal/app"
 	"github.com/headway-metrics/headway/internal/kafka"
 	"github.com/headway-metrics/headway/internal/sample"
 	"github.com/headway-metrics/headway/schema"
@@ -228,6 +229,23 @@ func (in *installation) settle(sources ...string) {
 			return errors.New("nothing left; looking again")
 		}
 		return nil
+	})
+}
+
+// polled waits until a source has been asked once, successfully.
+func (in *installation) polled(p *process, source string) {
+	in.t.Helper()
+	in.eventually("waiting until "+source+" has been read", settleTimeout, func(ctx context.Context) error {
+		var list []app.SourceStatus
+		if err := get(ctx, "http://"+p.listen+"/v1/sources", &list); err != nil {
+			return err
+		}
+		for _, s := range list {
+			if s.Source == source && s.Poll != nil && !s.Poll.LastSuccess.IsZero() {
+				return nil
+			}
+		}
+		return errors.New("not read yet")
 	})
 }
 
