@@ -261,7 +261,7 @@ func (p *page) query(t *testing.T) url.Values {
 	return values
 }
 
-// timeout of one step in the browser.
+// step bounds one step in the browser, generously: test machines are busy.
 func step(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, 60*time.Second)
+	return context.WithTimeout(ctx, 2*time.Minute)
 }
