@@ -212,7 +212,7 @@ func TestGrafanaProvisioningUsesWhatComposeSets(t *testing.T) {
 			t.Fatal(err)
 		}
 		all.Write(b)
-		for _, line := range strings.Split(string(b), "\n") {
+		for line := range strings.SplitSeq(string(b), "\n") {
 			if strings.HasPrefix(strings.TrimSpace(line), "#") {
 				continue
 			}

@@ -62,7 +62,7 @@ func NewVersion(changed time.Time, rank uint8) uint64 {
 
 // VersionTime is the time part of a version.
 func VersionTime(v uint64) time.Time {
-	return time.UnixMilli(int64(v >> (rankBits + epochBits + hashBits))).UTC() //nolint:gosec // 42 bits fit.
+	return time.UnixMilli(int64(v >> (rankBits + epochBits + hashBits))).UTC()
 }
 
 // Bounds of a time that the tables can hold. Seal moves times outside to the

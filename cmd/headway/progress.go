@@ -22,7 +22,7 @@ type progress struct {
 }
 
 func newProgress() *progress {
-	return &progress{terminal: term.IsTerminal(int(os.Stderr.Fd()))} //nolint:gosec // A descriptor fits.
+	return &progress{terminal: term.IsTerminal(int(os.Stderr.Fd()))}
 }
 
 // sayEvery is how often a plain line is printed about one step.

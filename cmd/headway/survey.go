@@ -26,7 +26,7 @@ once in 30 days.`,
 			if err != nil {
 				return fmt.Errorf("reading the people to invite: %w", err)
 			}
-			defer f.Close()
+			defer func() { _ = f.Close() }() // Only read.
 			list, err := surveys.ReadPeople(f)
 			if err != nil {
 				return fmt.Errorf("%s: %w", people, err)

@@ -123,6 +123,9 @@ func (a *App) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := a.checkPorts(ctx); err != nil {
+		return err
+	}
 	if err := a.connect(ctx); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/headway-metrics/headway/internal/clickhouse"
 	"github.com/headway-metrics/headway/internal/config"
@@ -32,8 +33,8 @@ func Dial(cfg config.Config, log *slog.Logger) (*Client, error) {
 
 // Close ends what the client has opened.
 func (c *Client) Close() {
-	for i := len(c.closers) - 1; i >= 0; i-- {
-		c.closers[i]()
+	for _, end := range slices.Backward(c.closers) {
+		end()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os/exec"
 	"strings"
 	"time"
@@ -97,9 +98,7 @@ func ConfigSchema() *jsonschema.Schema {
 	sources := jsonschema.NewProperties()
 	for _, e := range all.Entries() {
 		sub := r.Reflect(e.Config())
-		for name, d := range sub.Definitions {
-			s.Definitions[name] = d
-		}
+		maps.Copy(s.Definitions, sub.Definitions)
 		sub.Version, sub.Definitions, sub.Description = "", nil, e.Title
 		sources.Set(e.Name, sub)
 	}

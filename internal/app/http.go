@@ -36,6 +36,35 @@ func (a *App) listen(ctx context.Context) (net.Listener, error) {
 	return ln, nil
 }
 
+// checkPorts finds out whether the ports of the embedded servers are free, before
+// any of them is started.
+func (a *App) checkPorts(ctx context.Context) error {
+	cfg := a.opts.Config
+	if !a.opts.Roles.Servers {
+		return nil
+	}
+	ports := map[string]int{}
+	if len(cfg.Kafka.Brokers) == 0 {
+		ports["embedded.kafka_port"] = cfg.Embedded.KafkaPort
+	}
+	if len(cfg.ClickHouse.Addresses) == 0 {
+		ports["embedded.clickhouse_port"] = cfg.Embedded.ClickHousePort
+		ports["embedded.clickhouse_http_port"] = cfg.Embedded.ClickHouseHTTPPort
+	}
+	var taken []error
+	for key, port := range ports {
+		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			taken = append(taken, portHint(fmt.Errorf("port %d cannot be used: %w", port, err), key))
+			continue
+		}
+		if err := ln.Close(); err != nil {
+			return fmt.Errorf("trying port %d: %w", port, err)
+		}
+	}
+	return errors.Join(taken...)
+}
+
 // portHint says which key to change when a port is taken.
 func portHint(err error, key string) error {
 	if errors.Is(err, syscall.EADDRINUSE) || strings.Contains(err.Error(), "address already in use") {

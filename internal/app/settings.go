@@ -64,7 +64,7 @@ type setting struct {
 
 // writeSettings stores what queries need to know of the configuration.
 func (a *App) writeSettings(ctx context.Context) error {
-	version := uint64(max(time.Now().UnixMilli(), 0)) //nolint:gosec // max keeps it positive.
+	version := uint64(max(time.Now().UnixMilli(), 0))
 	cfg := a.opts.Config
 	rows := []setting{
 		{"timezone", cfg.Timezone, version},

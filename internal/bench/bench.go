@@ -61,7 +61,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("making a directory for the measurement: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // It is in the system's temporary directory.
 	cfg, err := configuration(dir)
 	if err != nil {
 		return Report{}, err

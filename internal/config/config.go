@@ -23,18 +23,18 @@ type Config struct {
 	// DataDir holds everything durable of the embedded mode.
 	DataDir string `yaml:"data_dir" json:"data_dir,omitempty" jsonschema:"description=Directory of the embedded broker and warehouse,default=.headway"`
 
-	HTTP       HTTP       `yaml:"http" json:"http,omitempty"`
-	Kafka      Kafka      `yaml:"kafka" json:"kafka,omitempty"`
-	ClickHouse ClickHouse `yaml:"clickhouse" json:"clickhouse,omitempty"`
-	Embedded   Embedded   `yaml:"embedded" json:"embedded,omitempty"`
-	Pipeline   Pipeline   `yaml:"pipeline" json:"pipeline,omitempty"`
+	HTTP       HTTP       `yaml:"http" json:"http,omitzero"`
+	Kafka      Kafka      `yaml:"kafka" json:"kafka,omitzero"`
+	ClickHouse ClickHouse `yaml:"clickhouse" json:"clickhouse,omitzero"`
+	Embedded   Embedded   `yaml:"embedded" json:"embedded,omitzero"`
+	Pipeline   Pipeline   `yaml:"pipeline" json:"pipeline,omitzero"`
 
 	// Derive says what production is and what counts as evidence of failure.
-	Derive derive.Options `yaml:"derive" json:"derive,omitempty"`
+	Derive derive.Options `yaml:"derive" json:"derive,omitzero"`
 	// Catalog declares teams, services, people and capabilities by hand.
-	Catalog declared.Config `yaml:"catalog" json:"catalog,omitempty"`
+	Catalog declared.Config `yaml:"catalog" json:"catalog,omitzero"`
 	// Surveys turns the developer survey on.
-	Surveys surveys.Config `yaml:"surveys" json:"surveys,omitempty"`
+	Surveys surveys.Config `yaml:"surveys" json:"surveys,omitzero"`
 
 	// Sources holds each source's own keys, decoded by the source (see
 	// Sources.Decode): their lines are kept for error messages.
@@ -61,7 +61,7 @@ type Kafka struct {
 	Partitions  int  `yaml:"partitions" json:"partitions,omitempty" jsonschema:"description=Partitions of new topics; 0 is 6 on your brokers and 1 on the embedded one"`
 	Replication int  `yaml:"replication" json:"replication,omitempty" jsonschema:"description=Replication factor of new topics,default=1"`
 	TLS         bool `yaml:"tls" json:"tls,omitempty"`
-	SASL        SASL `yaml:"sasl" json:"sasl,omitempty"`
+	SASL        SASL `yaml:"sasl" json:"sasl,omitzero"`
 }
 
 // SASL authenticates to the brokers.

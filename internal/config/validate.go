@@ -109,7 +109,7 @@ func (c *Config) problem(key, format string, args ...any) error {
 // written "key: what is wrong", the key below prefix.
 func (c *Config) placed(prefix string, err error) []error {
 	var list []error
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // Only a joined error has parts.
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		list = joined.Unwrap()
 	} else if err != nil {
 		list = []error{err}

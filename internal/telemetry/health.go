@@ -5,6 +5,7 @@ package telemetry
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -51,9 +52,7 @@ func (h *Health) Problems(ctx context.Context) map[string]string {
 	defer cancel()
 	h.mu.Lock()
 	checks := make(map[string]Check, len(h.checks))
-	for n, c := range h.checks {
-		checks[n] = c
-	}
+	maps.Copy(checks, h.checks)
 	h.mu.Unlock()
 
 	var mu sync.Mutex

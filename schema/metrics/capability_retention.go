@@ -14,10 +14,11 @@ func capabilityRetention() Metric {
 		Unit:      UnitRatio, Direction: Up, Dimensions: []Dimension{Team, Capability}, Aggregation: Ratio,
 		rows: fmt.Sprintf(`
 SELECT subtractMilliseconds(as_of, 1) AS at, team, capability,
-  CAST(NULL, 'Nullable(Float64)') AS value, recent > 0 AS numerator, 1 AS denominator, 0 AS censored,
+  CAST(NULL, 'Nullable(Float64)') AS value, recent AS numerator, 1 AS denominator, 0 AS censored,
   concat(team, ' ', capability) AS subject, capability AS title, '' AS url,
-  if(recent > 0, 'kept', 'left') AS rule, concat(toString(earlier), ' uses, then ', toString(recent)) AS evidence, '' AS excluded
+  if(recent, 'kept', 'left') AS rule,
+  concat('last span of use from ', toString(arrayLast(s -> s.1 < as_of, uses).1), ' UTC') AS evidence, '' AS excluded
 FROM (%s)
-WHERE earlier > 0`, usePairs()),
+WHERE earlier`, usePairs()),
 	}
 }

@@ -7,23 +7,28 @@ import "fmt"
 func adoptionRows() string {
 	return fmt.Sprintf(`
 SELECT released AS at, team, capability, mandated,
-  if(first IS NULL, NULL, dateDiff('millisecond', released, first) / 1000) AS value,
-  first IS NOT NULL AS numerator, 1 AS denominator, 0 AS censored,
+  if(u.used, dateDiff('millisecond', released, u.first) / 1000, NULL) AS value,
+  u.used AS numerator, 1 AS denominator, 0 AS censored,
   concat(team, ' ', capability) AS subject, title, url,
-  if(first IS NULL, 'not adopted', 'adopted') AS rule, if(first IS NULL, '', concat('first use ', toString(first), ' UTC')) AS evidence, '' AS excluded
+  if(u.used, 'adopted', 'not adopted') AS rule, if(u.used, concat('first use ', toString(u.first), ' UTC'), '') AS evidence, '' AS excluded
 FROM (
-  SELECT team, offer.1 AS capability, offer.2 AS released, offer.3 AS mandated, offer.4 AS title, offer.5 AS url, merges, owned,
-    arrayFilter(u -> u >= released AND u < addDays(released, %[2]d), %[4]s) AS within,
-    if(empty(within), NULL, arrayMin(within)) AS first
-  FROM (
-    SELECT *, arrayJoin((
-      SELECT groupArray((toString(capability_id), assumeNotNull(released_at), if(mandated = 1, 'mandated', 'optional'), name, url))
-      FROM capabilities FINAL WHERE released_at >= {{from}} AND released_at < {{to}}
-    )) AS offer
-    FROM (%[1]s)
-  )
-)
-WHERE %[3]s`, teamHistory("{{from}}", fmt.Sprintf("addDays({{to}}, %d)", adoptionDays)), adoptionDays, activeAt("released"), usesOf)
+  SELECT team, offer.1 AS capability, offer.2 AS released, offer.3 AS mandated, offer.4 AS title, offer.5 AS url
+  FROM (SELECT team, %[1]s FROM (%[2]s) GROUP BY team)
+  ARRAY JOIN (
+    SELECT groupArray((toString(capability_id), assumeNotNull(released_at), if(mandated = 1, 'mandated', 'optional'), name, url))
+    FROM capabilities FINAL WHERE released_at >= {{from}} AND released_at < {{to}}
+  ) AS offer
+  WHERE %[3]s
+) AS t
+LEFT JOIN (
+  SELECT o.team_id AS team, toString(o.capability_id) AS capability, min(o.at) AS first, 1 AS used
+  FROM owned_uses AS o
+  INNER JOIN (
+    SELECT capability_id, assumeNotNull(released_at) AS released FROM capabilities FINAL WHERE released_at >= {{from}} AND released_at < {{to}}
+  ) AS c ON c.capability_id = o.capability_id
+  WHERE o.qualifying = 1 AND o.at >= c.released AND o.at < addDays(c.released, %[4]d)
+  GROUP BY team, capability
+) AS u ON u.team = t.team AND u.capability = t.capability`, teamColumns, teamRows(), activeAt("released"), adoptionDays)
 }
 
 // newCapabilityAdoption: DEFINITIONS, "Platform metrics".

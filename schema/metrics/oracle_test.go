@@ -137,8 +137,8 @@ func (w world) entries(metric string) []entry {
 	return out
 }
 
-// spans cuts [from, to) at midnights of the zone, one bucket a time.
-func spans(from, to time.Time, every Every, zone *time.Location) [][2]time.Time {
+// buckets cuts [from, to) at midnights of the zone, one bucket a time.
+func buckets(from, to time.Time, every Every, zone *time.Location) [][2]time.Time {
 	if every == Total {
 		return [][2]time.Time{{from, to}}
 	}
@@ -178,7 +178,7 @@ func spans(from, to time.Time, every Every, zone *time.Location) [][2]time.Time 
 // dates lists the local dates that [a, b) touches.
 func dates(a, b time.Time, zone *time.Location) int {
 	n := 0
-	for _, s := range spans(a, b, Day, zone) {
+	for _, s := range buckets(a, b, Day, zone) {
 		if s[0].Before(s[1]) {
 			n++
 		}
@@ -339,7 +339,7 @@ func compare(rt *rapid.T, m Metric, r Request, got []Point, entries []entry, zon
 	}
 	slices.Sort(teams)
 	for _, team := range teams {
-		for _, span := range spans(r.From, r.To, r.Every, zone) {
+		for _, span := range buckets(r.From, r.To, r.Every, zone) {
 			p := expect(m, groups[team], span, zone)
 			p.Dims = map[string]string{"team": team}
 			want = append(want, p)

@@ -18,11 +18,12 @@ func teamsUsingCapabilities() Metric {
 		Unit: UnitRatio, Direction: Up, Dimensions: []Dimension{Team, Capability}, Aggregation: Ratio, distinct: "team",
 		rows: fmt.Sprintf(`
 SELECT subtractMilliseconds(as_of, 1) AS at, team, capability,
-  CAST(NULL, 'Nullable(Float64)') AS value, recent > 0 AS numerator, 1 AS denominator, 0 AS censored,
+  CAST(NULL, 'Nullable(Float64)') AS value, recent AS numerator, 1 AS denominator, 0 AS censored,
   concat(team, ' ', capability) AS subject, capability AS title, '' AS url,
-  if(recent > 0, 'used', 'not used') AS rule, concat(toString(recent), ' uses in %d days') AS evidence,
+  if(recent, 'used', 'not used') AS rule,
+  if(recent, concat('in use since ', toString(arrayFirst(s -> s.1 < as_of AND s.2 >= as_of, uses).1), ' UTC'), 'no use in %d days') AS evidence,
   if(active, '', 'not an active team') AS excluded
 FROM (%s)
-WHERE active OR recent > 0`, useDays, usePairs()),
+WHERE active OR recent`, useDays, usePairs()),
 	}
 }

@@ -45,7 +45,7 @@ func TestTheProjectMeasuresItself(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "headway.git")
 	git(t, "clone", "--quiet", "--bare", "../..", path)
-	for _, tag := range strings.Fields(git(t, "--git-dir", path, "tag", "--list")) {
+	for tag := range strings.FieldsSeq(git(t, "--git-dir", path, "tag", "--list")) {
 		git(t, "--git-dir", path, "tag", "--delete", tag)
 	}
 	commits := strings.Fields(git(t, "--git-dir", path, "rev-list", "--reverse", "HEAD"))

@@ -93,7 +93,7 @@ func freePorts(t *testing.T, n int) []int {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer ln.Close()
+		defer func() { _ = ln.Close() }()
 		out = append(out, ln.Addr().(*net.TCPAddr).Port)
 	}
 	return out
@@ -111,7 +111,7 @@ func (in *installation) start(name string, args ...string) *process {
 func (in *installation) launch(p *process) {
 	in.t.Helper()
 	args := append([]string{p.name, "-c", in.config, "--listen", p.listen, "--log-level", "info"}, p.args...)
-	p.cmd = exec.Command(binary, args...) //nolint:gosec // The binary is ours.
+	p.cmd = exec.Command(binary, args...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	p.ended = make(chan struct{})
 	if err := p.cmd.Start(); err != nil {
@@ -139,7 +139,7 @@ func (in *installation) kill(p *process) {
 
 // stopAll ends what still runs, in the order in which that is clean.
 func (in *installation) stopAll() {
-	for _, name := range []string{"up", "collect", "portal", "pipeline", "servers"} {
+	for _, name := range []string{"demo", "up", "collect", "portal", "pipeline", "servers"} {
 		p := in.procs[name]
 		if p == nil {
 			continue
@@ -190,7 +190,7 @@ func (in *installation) headway(args ...string) string {
 }
 
 func (in *installation) tryHeadway(args ...string) (string, error) {
-	cmd := exec.CommandContext(in.t.Context(), binary, append([]string{"-c", in.config}, args...)...) //nolint:gosec // The binary is ours.
+	cmd := exec.CommandContext(in.t.Context(), binary, append([]string{"-c", in.config}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {

@@ -24,7 +24,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	binary = filepath.Join(dir, "headway")
 	build := exec.CommandContext(context.Background(), "go", "build", "-o", binary, "../../cmd/headway")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
