@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	// Zones must be known on machines without a zone database too.
-	_ "time/tzdata"
 )
 
 // RequestError says what is wrong with a request and what would be right. Its

@@ -1,0 +1,4 @@
+package metrics
+
+// Zones must be known on machines without a zone database too.
+import _ "time/tzdata"
