@@ -192,8 +192,10 @@ func (c *claims) row(r *release, change int32) *schema.ChangeDeployed {
 		Repo:        c.repo.id,
 		DeployedAt:  r.row.FinishedAt,
 	}
+	var landed *time.Time
 	if k, ok := c.repo.isCommit(change); ok {
 		commit := &c.repo.graph.commits[k]
+		landed = &commit.CommittedAt
 		out.ChangeID = c.repo.id + "@" + commit.SHA
 		out.Kind, out.Title, out.URL = schema.ChangeKindCommit, commit.Title, commit.URL
 		out.FirstCommitAt = &commit.AuthoredAt
@@ -206,7 +208,7 @@ func (c *claims) row(r *release, change int32) *schema.ChangeDeployed {
 			out.OpenedAt = &q.OpenedAt
 		}
 	}
-	measure(out, c.in.Now)
+	measure(out, landed, c.in.Now)
 	return out
 }
 

@@ -389,12 +389,15 @@ func (o *oracle) touches(id string) bool {
 func (o *oracle) change(id, rule string, r *oracleRelease) *schema.ChangeDeployed {
 	row := &schema.ChangeDeployed{ChangeID: id, ReleaseID: r.row.ReleaseID, Repo: repo, Rule: rule, DeployedAt: r.row.FinishedAt}
 	row.ServiceID, row.TeamID = service, team(r.row.FinishedAt)
+	var landed *time.Time
 	if m := o.requests[id]; m != nil {
 		f := o.facts[id]
+		landed = f.MergedAt
 		row.Kind, row.Title, row.FirstCommitAt, row.OpenedAt, row.MergedAt = schema.ChangeKindRequest, f.Title, m.first, &f.OpenedAt, f.MergedAt
 	} else {
 		c := o.commits[strings.TrimPrefix(id, repo+"@")]
 		row.Kind, row.Title, row.FirstCommitAt = schema.ChangeKindCommit, c.Title, &c.AuthoredAt
+		landed = &c.CommittedAt
 	}
 	seconds := func(from, to *time.Time) *float64 {
 		if from == nil || to == nil || to.Sub(*from) < 0 {
@@ -405,7 +408,7 @@ func (o *oracle) change(id, rule string, r *oracleRelease) *schema.ChangeDeploye
 	}
 	row.CodingSeconds = seconds(row.FirstCommitAt, row.OpenedAt)
 	row.DeploySeconds = seconds(row.MergedAt, &row.DeployedAt)
-	row.MergeToProductionSecs = row.DeploySeconds
+	row.MergeToProductionSecs = seconds(landed, &row.DeployedAt)
 	row.LeadSeconds = seconds(row.FirstCommitAt, &row.DeployedAt)
 	switch {
 	case row.FirstCommitAt == nil:

@@ -6,9 +6,10 @@ import (
 	"github.com/headway-metrics/headway/schema"
 )
 
-// measure fills the stages of a change, in seconds. A stage is nil when one of its
+// measure fills the stages of a change, in seconds. landed is when a commit
+// without request came to the deployed branch, in place of a merge. A stage is nil when one of its
 // ends is missing or absurd, or when it is negative (DEFINITIONS, lead_time).
-func measure(row *schema.ChangeDeployed, now time.Time) {
+func measure(row *schema.ChangeDeployed, landed *time.Time, now time.Time) {
 	between := func(from, to *time.Time) *float64 {
 		if from == nil || to == nil || absurd(*from, now) || absurd(*to, now) || to.Before(*from) {
 			return nil
@@ -21,6 +22,9 @@ func measure(row *schema.ChangeDeployed, now time.Time) {
 	row.ReviewSeconds = between(row.FirstReviewAt, row.MergedAt)
 	row.DeploySeconds = between(row.MergedAt, &row.DeployedAt)
 	row.MergeToProductionSecs = between(row.MergedAt, &row.DeployedAt)
+	if landed != nil {
+		row.MergeToProductionSecs = between(landed, &row.DeployedAt)
+	}
 	row.LeadSeconds = between(row.FirstCommitAt, &row.DeployedAt)
 	switch {
 	case row.FirstCommitAt == nil:
