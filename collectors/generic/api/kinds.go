@@ -206,14 +206,23 @@ func (r *Request) validate() error {
 	return nil
 }
 
+// facts: the request, and the use of its capability once the team has served
+// itself.
 func (r *Request) facts() []schema.Fact {
-	return []schema.Fact{&schema.Request{
-		Meta: schema.Meta{
-			Source: Name, URL: r.URL,
-			Version: schema.NewVersion(changed(r.UpdatedAt, r.CreatedAt, r.CompletedAt), flag(r.Status != schema.RequestOpen)),
-		},
-		RequestID: "api:" + r.ID, CapabilityID: r.Capability, Template: r.Template, Channel: r.Channel, Status: r.Status,
+	meta := schema.Meta{
+		Source: Name, URL: r.URL,
+		Version: schema.NewVersion(changed(r.UpdatedAt, r.CreatedAt, r.CompletedAt), flag(r.Status != schema.RequestOpen)),
+	}
+	out := []schema.Fact{&schema.Request{
+		Meta: meta, RequestID: "api:" + r.ID, CapabilityID: r.Capability, Template: r.Template, Channel: r.Channel, Status: r.Status,
 		TeamRef: r.Team, ServiceRef: r.Service, Actor: r.Actor, DryRun: flag(r.DryRun), HumanSteps: r.HumanSteps,
 		CreatedAt: *r.CreatedAt, CompletedAt: r.CompletedAt, MinutesSaved: r.MinutesSaved,
 	}}
+	if r.Status == schema.RequestCompleted && r.Channel == schema.ChannelSelfService && r.Capability != "" && !r.DryRun {
+		out = append(out, &schema.CapabilityUse{
+			Meta: meta, UseID: "api:request:" + r.ID, CapabilityID: r.Capability, Action: "create", Qualifying: 1, At: *r.CompletedAt,
+			TeamRef: r.Team, ServiceRef: r.Service, Actor: r.Actor,
+		})
+	}
+	return out
 }
