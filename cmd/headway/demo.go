@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,8 @@ import (
 )
 
 func demoCommand(s *settings) *cobra.Command {
-	var backstage string
+	var opts demo.Options
+	var end string
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Start everything with a made-up organisation of 12 teams and 40 services",
@@ -23,19 +25,26 @@ page says that the data is a sample. Run it again to go on with the same data;
 remove the directory to begin anew.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			dir := s.dataDir
-			if dir == "" {
-				dir = ".headway/demo"
+			opts.Dir = cmp.Or(s.dataDir, ".headway/demo")
+			if end != "" {
+				var err error
+				if opts.End, err = time.Parse(time.DateOnly, end); err != nil {
+					return fmt.Errorf("--end %q is no date; write for example 2026-06-30", end)
+				}
 			}
-			return s.runDemo(c.Context(), dir, backstage)
+			return s.runDemo(c.Context(), opts)
 		},
 	}
-	c.Flags().StringVar(&backstage, "backstage-listen", "127.0.0.1:17007", "where the sample's Backstage answers")
+	f := c.Flags()
+	f.StringVar(&opts.Backstage, "backstage-listen", "127.0.0.1:17007", "where the sample's Backstage answers")
+	f.StringVar(&end, "end", "", "last day of the history of a new organisation (default today)")
+	f.Uint64Var(&opts.Seed, "seed", 0, fmt.Sprintf("seed of a new organisation (default %d)", demo.Seed))
+	f.BoolVar(&opts.FreePorts, "free-ports", false, "use any free ports for the embedded servers instead of those of the configuration")
 	return c
 }
 
-func (s *settings) runDemo(ctx context.Context, dir, backstage string) (err error) {
-	d, err := demo.Prepare(ctx, dir, time.Now(), backstage)
+func (s *settings) runDemo(ctx context.Context, opts demo.Options) (err error) {
+	d, err := demo.Prepare(ctx, opts)
 	if err != nil {
 		return err
 	}
@@ -47,8 +56,7 @@ func (s *settings) runDemo(ctx context.Context, dir, backstage string) (err erro
 	if s.listen != "" {
 		cfg.HTTP.Listen = s.listen
 	}
-	opts := app.Options{Config: cfg, Roles: app.AllRoles(), Sample: true}
-	err = s.runApp(ctx, opts, func(ctx context.Context, a *app.App) error {
+	err = s.runApp(ctx, app.Options{Config: cfg, Roles: app.AllRoles(), Sample: true}, func(ctx context.Context, a *app.App) error {
 		p := newProgress()
 		p.step("Loading the sample organisation")
 		began := time.Now()

@@ -16,7 +16,7 @@ func (d *Demo) config(repos sample.GitRepos) []byte {
 organisation: Acme (sample)
 timezone: UTC
 data_dir: %s
-
+%s
 http:
   api_token_file: secrets/api
 
@@ -39,7 +39,7 @@ sources:
     token_file: secrets/backstage
     webhook_tokens: ['${file:secrets/backstage}']
     interval: 30s
-    history: 4800h
+    history: %dh
     plugins:
 %s  git:
     repositories:
@@ -53,8 +53,8 @@ sources:
 
 catalog:
   capabilities:
-`, d.dir, sample.FieldTeam, sample.FieldCategory, sample.FieldTheme, sample.FieldCapability,
-		types["support"], types["feature"], types["bug"], types["request"], d.backstage.Addr, plugins(d.History), repos.CLI, repos.Config)
+`, d.dir, d.ports(), sample.FieldTeam, sample.FieldCategory, sample.FieldTheme, sample.FieldCapability,
+		types["support"], types["feature"], types["bug"], types["request"], d.backstage.Addr, d.hoursSinceStart(), plugins(d.History), repos.CLI, repos.Config)
 	for _, c := range d.History.Capabilities {
 		fmt.Fprintf(&b, "    - {id: %s, name: %s", c.ID, c.Name)
 		if !c.ReleasedAt.IsZero() {
@@ -75,6 +75,19 @@ catalog:
 		}
 	}
 	return []byte(b.String())
+}
+
+// ports is the part of the configuration that frees the embedded servers' ports.
+func (d *Demo) ports() string {
+	if !d.opts.FreePorts {
+		return ""
+	}
+	return "embedded: {kafka_port: 0, clickhouse_port: 0, clickhouse_http_port: 0}\n"
+}
+
+// hoursSinceStart reaches back to before the organisation's first day.
+func (d *Demo) hoursSinceStart() int {
+	return int(time.Since(d.History.Start).Hours()) + 48
 }
 
 func plugins(h *sample.History) string {

@@ -4,6 +4,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -23,8 +24,22 @@ import (
 	"github.com/headway-metrics/headway/internal/secret"
 )
 
-// Seed of the sample organisation.
+// Seed of the sample organisation, unless another is asked for.
 const Seed = 20260101
+
+// Options say which organisation and where.
+type Options struct {
+	// Dir is where everything is kept.
+	Dir string
+	// Seed and End, the last day of the history, make an organisation; zero is
+	// Seed and today, or what an earlier run in Dir had.
+	Seed uint64
+	End  time.Time
+	// Backstage is where the organisation's Backstage answers.
+	Backstage string
+	// FreePorts gives the embedded servers any free ports instead of their own.
+	FreePorts bool
+}
 
 // state is what a demo remembers between runs.
 type state struct {
@@ -37,6 +52,7 @@ type state struct {
 // Demo is a sample organisation and the systems that it has.
 type Demo struct {
 	dir     string
+	opts    Options
 	state   state
 	History *sample.History
 	// ConfigPath is the configuration file, for other commands.
@@ -45,18 +61,18 @@ type Demo struct {
 	backstage  *http.Server
 }
 
-// Prepare makes the organisation below dir, or finds the one of an earlier run.
-// end is the last day of a new one. listen is where its Backstage answers.
-func Prepare(ctx context.Context, dir string, end time.Time, listen string) (*Demo, error) {
-	dir, err := filepath.Abs(dir)
+// Prepare makes the organisation below opts.Dir, or finds the one of an earlier
+// run there.
+func Prepare(ctx context.Context, opts Options) (*Demo, error) {
+	dir, err := filepath.Abs(opts.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("finding the demo's directory: %w", err)
 	}
-	d := &Demo{dir: dir, ConfigPath: filepath.Join(dir, "headway.yaml")}
+	d := &Demo{dir: dir, opts: opts, ConfigPath: filepath.Join(dir, "headway.yaml")}
 	if err := os.MkdirAll(filepath.Join(dir, "secrets"), 0o700); err != nil {
 		return nil, fmt.Errorf("making the demo's directory: %w", err)
 	}
-	if err := d.readState(end); err != nil {
+	if err := d.readState(); err != nil {
 		return nil, err
 	}
 	d.History = sample.Generate(d.state.Seed, d.state.End)
@@ -67,7 +83,7 @@ func Prepare(ctx context.Context, dir string, end time.Time, listen string) (*De
 	if err := d.makeSecrets(); err != nil {
 		return nil, err
 	}
-	if err := d.serveBackstage(ctx, listen); err != nil {
+	if err := d.serveBackstage(ctx, opts.Backstage); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(d.ConfigPath, d.config(repos), 0o600); err != nil {
@@ -109,10 +125,13 @@ func (d *Demo) Close(ctx context.Context) error { return d.backstage.Shutdown(ct
 
 func (d *Demo) statePath() string { return filepath.Join(d.dir, "sample.json") }
 
-func (d *Demo) readState(end time.Time) error {
+func (d *Demo) readState() error {
 	b, err := os.ReadFile(d.statePath())
 	if errors.Is(err, fs.ErrNotExist) {
-		d.state = state{Seed: Seed, End: end.UTC().Truncate(24 * time.Hour)}
+		d.state = state{Seed: cmp.Or(d.opts.Seed, Seed), End: d.opts.End.UTC().Truncate(24 * time.Hour)}
+		if d.opts.End.IsZero() {
+			d.state.End = time.Now().UTC().Truncate(24 * time.Hour)
+		}
 		return d.writeState()
 	}
 	if err != nil {
@@ -120,6 +139,10 @@ func (d *Demo) readState(end time.Time) error {
 	}
 	if err := json.Unmarshal(b, &d.state); err != nil {
 		return fmt.Errorf("reading %s: %w; remove the directory to begin again", d.statePath(), err)
+	}
+	if d.opts.Seed != 0 && d.opts.Seed != d.state.Seed || !d.opts.End.IsZero() && !d.opts.End.Equal(d.state.End) {
+		return fmt.Errorf("%s holds the organisation of seed %d that ends on %s; leave out seed and end to go on with it, or name another directory",
+			d.dir, d.state.Seed, d.state.End.Format(time.DateOnly))
 	}
 	return nil
 }

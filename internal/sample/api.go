@@ -14,7 +14,8 @@ func apiDelivery(at time.Time, path string, v any) Delivery {
 }
 
 // api is what is sent to Headway's own intake: deployments of services without
-// an integration, incidents that name their cause, and the daily inventory.
+// an integration, incidents that name their cause, what the platform's command was
+// asked for, and the daily inventory.
 func (h *History) api() []Delivery {
 	var out []Delivery
 	for _, s := range h.Services {
@@ -46,6 +47,15 @@ func (h *History) api() []Delivery {
 		out = append(out, state(i.AckAt, time.Time{}))
 		if !i.ResolvedAt.IsZero() {
 			out = append(out, state(i.ResolvedAt, i.ResolvedAt))
+		}
+	}
+	for _, r := range h.Requests {
+		if r.ByCommand {
+			out = append(out, apiDelivery(r.CompletedAt, "/v1/requests", object{
+				"id": r.ID, "capability": r.Template.Capability, "template": r.Template.ID, "channel": "self_service", "status": r.Status,
+				"team": r.Team, "actor": "backstage:user:default/" + r.Actor, "dry_run": r.DryRun, "created_at": stamp(r.CreatedAt),
+				"completed_at": stamp(r.CompletedAt), "minutes_saved": r.Template.MinutesSaved,
+			}))
 		}
 	}
 	return append(out, h.inventory()...)

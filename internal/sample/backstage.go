@@ -31,6 +31,9 @@ func (h *History) Backstage(token secret.String) http.Handler {
 	var tasks []object
 	events := map[string][]object{}
 	for _, r := range h.Requests {
+		if r.ByCommand {
+			continue
+		}
 		tasks = append(tasks, r.task())
 		events[r.ID] = r.events()
 	}
@@ -193,7 +196,12 @@ func (h *History) analytics() []Delivery {
 		})
 	}
 	var out []Delivery
-	for day, list := range days {
+	for n := range Days {
+		day := h.Day(n)
+		list := days[day]
+		if len(list) == 0 {
+			continue
+		}
 		out = append(out, Delivery{
 			At: day.Add(24 * time.Hour), Path: "/hooks/backstage", Kind: "backstage", Header: http.Header{"User-Agent": {"backstage"}},
 			Body: ready(object{"topic": "analytics", "id": "analytics-" + day.Format(time.DateOnly), "eventPayload": list}),

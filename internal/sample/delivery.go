@@ -51,7 +51,7 @@ func (h *History) simulate(r *Repo) {
 		}
 	}
 	s.now = start
-	s.commitTo("main", start, start, "Start the repository", s.services[0].Path, nil)
+	s.commitTo("main", start, start, "Start the repository", []string{s.services[0].Path + "README.md"}, nil)
 	s.planWork(start)
 	for _, svc := range s.services {
 		s.planReleases(svc, start)
@@ -112,10 +112,10 @@ func (s *simulation) path() string {
 }
 
 // commitTo makes a commit on a branch; on main it also becomes the head.
-func (s *simulation) commitTo(branch string, authored, committed time.Time, message, path string, parents []string) *Commit {
+func (s *simulation) commitTo(branch string, authored, committed time.Time, message string, paths, parents []string) *Commit {
 	c := &Commit{
 		SHA: s.d.sha(s.r.Name), Parents: parents, AuthoredAt: authored, CommittedAt: committed, PushedAt: committed,
-		Branch: branch, Message: message, Author: pick(s.d, s.h.members(s.team)), Path: path, Merge: len(parents) > 1,
+		Branch: branch, Message: message, Author: pick(s.d, s.h.members(s.team)), Paths: paths, Merge: len(parents) > 1,
 	}
 	s.r.Commits = append(s.r.Commits, c)
 	if branch == "main" {
@@ -126,10 +126,10 @@ func (s *simulation) commitTo(branch string, authored, committed time.Time, mess
 
 func (s *simulation) head() *Commit { return s.r.main[len(s.r.main)-1] }
 
-// headAt is the head of main at an earlier time.
+// headAt is the head of main on the server at an earlier time.
 func (s *simulation) headAt(t time.Time) *Commit {
 	for _, c := range slices.Backward(s.r.main) {
-		if !c.CommittedAt.After(t) {
+		if !c.PushedAt.After(t) {
 			return c
 		}
 	}
@@ -164,10 +164,11 @@ func (s *simulation) poisson(mean float64) int {
 	return n
 }
 
+// trunk commits to main, and pushes after the checks have run.
 func (s *simulation) trunk(authored time.Time) {
-	committed := authored.Add(s.d.between(time.Minute, 40*time.Minute))
-	s.at(committed, func() {
-		s.commitTo("main", authored, s.now, s.title(), s.path(), []string{s.head().SHA})
+	s.at(authored.Add(s.d.between(time.Minute, 40*time.Minute)), func() {
+		c := s.commitTo("main", authored, authored, s.title(), []string{s.path()}, []string{s.head().SHA})
+		c.PushedAt = s.now
 	})
 }
 
@@ -200,7 +201,7 @@ func (s *simulation) work(first time.Time, reverts *Pull, labels []string) {
 			message += fmt.Sprintf("\n\nThis reverts commit %s.", reverts.MergeSHA)
 			path = reverts.Paths[0]
 		}
-		c := s.commitTo(p.Branch, authored, authored, message, path, []string{parent})
+		c := s.commitTo(p.Branch, authored, authored, message, []string{path}, []string{parent})
 		c.Author = p.Author
 		p.Commits = append(p.Commits, c)
 		if !slices.Contains(p.Paths, path) {
@@ -242,11 +243,11 @@ func (s *simulation) merge(p *Pull) {
 	switch s.r.Kind {
 	case Merge:
 		c := s.commitTo("main", s.now, s.now, fmt.Sprintf("Merge pull request #%d from acme/%s\n\n%s", p.Number, p.Branch, p.Title),
-			p.Paths[0], []string{head, p.HeadSHA})
+			p.Paths, []string{head, p.HeadSHA})
 		p.MergeSHA = c.SHA
 	case Rebase:
 		for _, b := range p.Commits {
-			c := s.commitTo("main", b.AuthoredAt, s.now, b.Message, b.Path, []string{s.head().SHA})
+			c := s.commitTo("main", b.AuthoredAt, s.now, b.Message, b.Paths, []string{s.head().SHA})
 			p.MergeSHA = c.SHA
 		}
 	default:
@@ -254,7 +255,7 @@ func (s *simulation) merge(p *Pull) {
 		if p.Reverts != nil {
 			message += fmt.Sprintf("\n\nThis reverts commit %s.", p.Reverts.MergeSHA)
 		}
-		c := s.commitTo("main", s.now, s.now, message, p.Paths[0], []string{head})
+		c := s.commitTo("main", s.now, s.now, message, p.Paths, []string{head})
 		p.MergeSHA = c.SHA
 	}
 	svc := s.services[0]

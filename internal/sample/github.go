@@ -98,7 +98,10 @@ func githubDelivery(at time.Time, event, key string, payload func() object) Deli
 // github makes all deliveries of a repository and of the services in it that
 // deploy through GitHub.
 func (h *History) github(r *Repo) []Delivery {
-	var out []Delivery
+	// GitHub pings a hook that is new.
+	out := []Delivery{githubDelivery(h.Start, "ping", r.Name, func() object {
+		return object{"zen": "Design for failure.", "hook_id": 410001, "repository": r.github(), "sender": githubUser("deploy-bot")}
+	})}
 	keep := func(d Delivery) {
 		if !d.At.After(h.End) {
 			out = append(out, d)
@@ -125,7 +128,21 @@ func (h *History) github(r *Repo) []Delivery {
 	return out
 }
 
-// pushes groups the commits that reached a branch at one moment.
+// noCommit stands where a branch did not exist.
+const noCommit = "0000000000000000000000000000000000000000"
+
+// merged are the commits of the request that a merge commit brings.
+func (r *Repo) merged(c *Commit) []*Commit {
+	for _, p := range r.Pulls {
+		if p.MergeSHA == c.SHA {
+			return slices.Clone(p.Commits)
+		}
+	}
+	return nil
+}
+
+// pushes groups the commits that reached a branch at one moment. A request's
+// branch is pushed once, and so created.
 func (r *Repo) pushes() []Delivery {
 	type push struct {
 		branch string
@@ -144,9 +161,13 @@ func (r *Repo) pushes() []Delivery {
 	for _, k := range order {
 		commits := groups[k]
 		head := commits[len(commits)-1]
-		before := strings.Repeat("0", 40)
-		if len(commits[0].Parents) > 0 {
+		before := noCommit
+		if k.branch == "main" && len(commits[0].Parents) > 0 {
 			before = commits[0].Parents[0]
+		}
+		if head.Merge {
+			// What a merge brings is new to the branch and listed before it.
+			commits = append(r.merged(head), commits...)
 		}
 		out = append(out, githubDelivery(k.at, "push", head.SHA, func() object { return r.push(k.branch, before, commits) }))
 	}
@@ -157,25 +178,22 @@ func (r *Repo) push(branch, before string, commits []*Commit) object {
 	head := commits[len(commits)-1]
 	var list []object
 	for _, c := range commits {
-		list = append(list, c.github(r))
+		list = append(list, c.github(r, c.Branch == branch))
 	}
 	return object{
-		"ref": "refs/heads/" + branch, "before": before, "after": head.SHA, "created": false, "deleted": false, "forced": false,
+		"ref": "refs/heads/" + branch, "before": before, "after": head.SHA, "created": before == noCommit, "deleted": false, "forced": false,
 		"base_ref": nil, "compare": fmt.Sprintf("%s/compare/%.12s...%.12s", r.web(), before, head.SHA), "commits": list,
-		"head_commit": head.github(r), "repository": r.github(), "pusher": object{"name": head.Author, "email": head.Author + "@acme.example"},
+		"head_commit": head.github(r, true), "repository": r.github(), "pusher": object{"name": head.Author, "email": head.Author + "@acme.example"},
 		"sender": githubUser(head.Author),
 	}
 }
 
-func (c *Commit) github(r *Repo) object {
+// github is the commit in a push; distinct says that no other branch had it.
+func (c *Commit) github(r *Repo, distinct bool) object {
 	who := object{"name": c.Author, "email": c.Author + "@acme.example", "username": c.Author}
-	modified := []string{c.Path}
-	if c.Path == "" {
-		modified = []string{}
-	}
 	return object{
-		"id": c.SHA, "tree_id": c.SHA, "distinct": true, "message": c.Message, "timestamp": stamp(c.AuthoredAt), "url": r.web() + "/commit/" + c.SHA,
-		"author": who, "committer": who, "added": []string{}, "removed": []string{}, "modified": modified,
+		"id": c.SHA, "tree_id": c.SHA, "distinct": distinct, "message": c.Message, "timestamp": stamp(c.AuthoredAt), "url": r.web() + "/commit/" + c.SHA,
+		"author": who, "committer": who, "added": []string{}, "removed": []string{}, "modified": c.Paths,
 	}
 }
 
@@ -195,7 +213,7 @@ func (p *Pull) deliveries() []Delivery {
 	for _, l := range p.Labels {
 		send(p.OpenedAt.Add(time.Second), "pull_request", "labeled", p.Author, object{"label": label(p.Repo, l)})
 	}
-	if !p.ReviewedAt.IsZero() && !p.ReviewedAt.After(p.ClosedAt) {
+	if !p.ReviewedAt.IsZero() && (p.ClosedAt.IsZero() || !p.ReviewedAt.After(p.ClosedAt)) {
 		send(p.ReviewedAt, "pull_request_review", "submitted", p.Reviewer, object{"review": p.review()})
 	}
 	if !p.ClosedAt.IsZero() {

@@ -118,8 +118,10 @@ func (h *History) cliStream() []byte {
 		signature(&b, "author", c.Author, c.AuthoredAt)
 		signature(&b, "committer", c.Author, c.CommittedAt)
 		data(&b, c.Message)
-		fmt.Fprintf(&b, "M 100644 inline %s\n", strings.TrimPrefix(c.Path, "/")+pathOr(c.Path))
-		data(&b, fmt.Sprintf("revision %d\n", i))
+		for _, path := range c.Paths {
+			fmt.Fprintf(&b, "M 100644 inline %s\n", path)
+			data(&b, fmt.Sprintf("revision %d\n", i))
+		}
 	}
 	for _, d := range svc.Deployments {
 		if d.Production && d.Status == Succeeded && !d.FinishedAt.After(h.End) {
@@ -129,11 +131,4 @@ func (h *History) cliStream() []byte {
 		}
 	}
 	return b.Bytes()
-}
-
-func pathOr(path string) string {
-	if path == "" {
-		return "README.md"
-	}
-	return ""
 }

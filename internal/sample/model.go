@@ -1,6 +1,10 @@
 package sample
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // History is everything that happened. Its slices are in order of time where
 // they have one.
@@ -136,8 +140,9 @@ type Commit struct {
 	Branch   string
 	Message  string
 	Author   string
-	Path     string
-	Merge    bool
+	// Paths are the files that it touches.
+	Paths []string
+	Merge bool
 }
 
 // Pull is a pull request.
@@ -158,6 +163,11 @@ type Pull struct {
 	Reverts                    *Pull
 	Paths                      []string
 	breaks                     bool
+}
+
+// Touches says that the request changes files of the service.
+func (p *Pull) Touches(s *Service) bool {
+	return slices.ContainsFunc(p.Paths, func(path string) bool { return strings.HasPrefix(path, s.Path) })
 }
 
 // DeployStatus of a deployment.
@@ -231,9 +241,11 @@ type Template struct {
 	MinutesSaved   int
 }
 
-// Request is one run of a template.
+// Request is one run of a template, in the portal or by the platform's command,
+// which alone can also run it for show.
 type Request struct {
 	ID          string
+	ByCommand   bool
 	Template    Template
 	Team        string
 	Actor       string

@@ -103,14 +103,15 @@ func (h *History) makePlatformUse() {
 		case d.chance(0.03):
 			r.Status = "cancelled"
 		}
-		r.DryRun = d.chance(0.05)
+		r.ByCommand = tpl.Capability == "managed-database" && d.chance(0.4)
+		r.DryRun = r.ByCommand && d.chance(0.25)
 		h.Requests = append(h.Requests, r)
 	}
 	// A new service comes from the template, by the team that owns it.
 	for _, s := range h.Services {
 		if !s.CreatedAt.IsZero() {
 			run(s.Owners[0].Team, h.Templates[0], s.CreatedAt.Add(-20*time.Minute))
-			h.Requests[len(h.Requests)-1].Status, h.Requests[len(h.Requests)-1].DryRun = "completed", false
+			h.Requests[len(h.Requests)-1].Status = "completed"
 		}
 	}
 	for i, team := range streams {

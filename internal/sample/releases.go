@@ -104,7 +104,7 @@ func (s *simulation) culprit(svc *Service, before, after int) *Pull {
 	to := s.indexOf(l.releases[after].sha)
 	for _, c := range s.r.main[from+1 : to+1] {
 		for _, p := range s.r.Pulls {
-			if p.MergeSHA == c.SHA && p.breaks && (svc.Path == "" || strings.HasPrefix(p.Paths[0], svc.Path)) {
+			if p.MergeSHA == c.SHA && p.breaks && p.Touches(svc) {
 				return p
 			}
 		}
