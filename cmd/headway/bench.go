@@ -1,6 +1,10 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/pprof"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,6 +14,7 @@ import (
 
 func benchCommand(s *settings) *cobra.Command {
 	o := bench.Options{}
+	var profile string
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure throughput and freshness of a whole Headway on this machine",
@@ -23,6 +28,11 @@ The generator runs on the same machine.`,
 			if err != nil {
 				return err
 			}
+			stop, err := cpuProfile(profile)
+			if err != nil {
+				return err
+			}
+			defer stop()
 			p := newProgress()
 			o.Logger, o.OnStep = log, p.step
 			r, err := bench.Run(c.Context(), o)
@@ -37,6 +47,28 @@ The generator runs on the same machine.`,
 	f.DurationVar(&o.Load, "load", 20*time.Second, "how long to send as fast as possible")
 	f.DurationVar(&o.Fresh, "fresh", 20*time.Second, "how long to measure freshness")
 	f.IntVar(&o.Rate, "rate", 500, "events per second beside the freshness probes")
-	f.IntVar(&o.Workers, "workers", 16, "requests under way at once")
+	f.IntVar(&o.Workers, "workers", 64, "requests under way at once")
+	f.StringVar(&profile, "cpuprofile", "", "write a CPU profile of Headway's own process to this file")
 	return c
+}
+
+// cpuProfile records where the time goes until stop is called; an empty path
+// records nothing.
+func cpuProfile(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(path) //nolint:gosec // The user names the file.
+	if err != nil {
+		return nil, fmt.Errorf("creating the profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		if err := f.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "closing the profile:", err)
+		}
+	}, nil
 }
