@@ -101,7 +101,7 @@ func (d *Demo) Load(ctx context.Context, a *app.App, onProgress func(done, total
 	if d.state.Loaded {
 		return sample.Result{}, nil
 	}
-	const workers = 16
+	const workers = 64
 	sender := sample.Sender{
 		URL: "http://" + a.Addr(), Secrets: d.secrets, Workers: workers, OnProgress: onProgress,
 		Client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: workers}},

@@ -11,10 +11,12 @@ import (
 
 const (
 	fetchMaxBytes = 10 << 20
-	// How long a broker may hold a fetch for the next message, and so how long
-	// a reader takes to end: long for a stream, to ask idle brokers seldom,
-	// short where the end is near.
-	streamMaxWait = 500 * time.Millisecond
+	// How long a fetch may take, and so how long a reader takes to end: long for
+	// a stream, short where the end is near. kafka-go tells the broker to answer
+	// earlier, by a quarter of a short time or a second of a long one; an answer
+	// that comes after the time costs a new connection, so a busy broker needs
+	// the second.
+	streamMaxWait = 2 * time.Second
 	rangeMaxWait  = 50 * time.Millisecond
 )
 
