@@ -157,6 +157,29 @@ func TestMinutesSaved(t *testing.T) {
 	}
 }
 
+// TestAnEntityThatOnlyNamesACapabilityReplacesNothing: a template seen later must
+// not take away the release date that others have told.
+func TestAnEntityThatOnlyNamesACapabilityReplacesNothing(t *testing.T) {
+	t.Parallel()
+	seen := schema.Meta{Version: schema.NewVersion(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), 0)}
+	declared := schema.NewVersion(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), 0)
+	for _, c := range []struct {
+		name        string
+		annotations map[string]string
+		loses       bool
+	}{
+		{"names", map[string]string{annotationCapability: "database"}, true},
+		{"names and dates", map[string]string{annotationCapability: "database", annotationReleased: "2026-01-31"}, false},
+		{"names and mandates", map[string]string{annotationCapability: "database", annotationMandated: "true"}, false},
+		{"is one itself", nil, false},
+	} {
+		e := entity{Kind: "Template", Metadata: metadata{Name: "postgres", Annotations: c.annotations}}
+		if got := e.provides(seen); (got.Version < declared) != c.loses {
+			t.Errorf("a template that %s has version %d beside the configuration's %d", c.name, got.Version, declared)
+		}
+	}
+}
+
 func TestRepositories(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -85,12 +85,20 @@ func (e entity) component(meta schema.Meta, seen time.Time) []schema.Fact {
 	return out
 }
 
+// provides describes the capability of a component or template. An entity that
+// only names it says the least of all: several may name the same one, and neither
+// their titles nor their silence about its release may replace what the
+// configuration or an annotated entity says. Its row loses to every other.
 func (e entity) provides(meta schema.Meta) *schema.Capability {
+	a := e.Metadata.Annotations
+	if a[annotationCapability] != "" && a[annotationReleased] == "" && a[annotationMandated] == "" {
+		meta.Version = schema.NewVersion(time.UnixMilli(0), 0)
+	}
 	c := &schema.Capability{
 		Meta: meta, CapabilityID: e.capability(), Name: cmp.Or(e.Metadata.Title, e.Metadata.Name),
 		Kind: strings.ToLower(e.Kind), ReleasedAt: e.Metadata.date(annotationReleased),
 	}
-	if e.Metadata.Annotations[annotationMandated] == "true" {
+	if a[annotationMandated] == "true" {
 		c.Mandated = 1
 	}
 	return c
