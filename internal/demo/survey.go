@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/headway-metrics/headway/internal/sample"
 	"github.com/headway-metrics/headway/schema"
@@ -25,7 +26,7 @@ func surveyEvents(h *sample.History) []schema.Event {
 	for i, a := range h.Answers {
 		wave := def.WaveAt(a.At, a.At.Location())
 		for _, q := range def.Questions {
-			id := schema.EventID("sample answer", fmt.Sprint(i), q.ID)
+			id := schema.EventID("sample answer", strconv.Itoa(i), q.ID)
 			ans := surveys.Answer{
 				AnswerID: id, Survey: def.ID, Wave: wave.Name, Question: q.ID, QuestionVersion: q.Version, Kind: q.Kind, Team: a.Team, Week: wave.Week,
 			}
@@ -50,7 +51,7 @@ func surveyEvents(h *sample.History) []schema.Event {
 		}
 	}
 	for i, p := range h.Participations() {
-		id := schema.EventID("sample participation", fmt.Sprint(i))
+		id := schema.EventID("sample participation", strconv.Itoa(i))
 		wave := def.WaveAt(p.At, h.End.Location())
 		add(surveys.Participation{
 			ParticipationID: id, Survey: def.ID, Wave: wave.Name, Step: p.Step, Team: p.Team, Week: wave.Week,

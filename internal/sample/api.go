@@ -3,6 +3,7 @@ package sample
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -24,7 +25,7 @@ func (h *History) api() []Delivery {
 		}
 		for _, d := range s.Deployments {
 			out = append(out, apiDelivery(d.FinishedAt, "/v1/deployments", object{
-				"id": fmt.Sprint(d.ID), "service": s.ID, "repository": s.Repo.web(), "environment": d.Environment, "commit": d.SHA,
+				"id": strconv.FormatInt(d.ID, 10), "service": s.ID, "repository": s.Repo.web(), "environment": d.Environment, "commit": d.SHA,
 				"version": d.Version, "branch": "main", "status": string(d.Status), "created_at": stamp(d.CreatedAt),
 				"started_at": stamp(d.StartedAt), "finished_at": stamp(d.FinishedAt),
 			}))
@@ -64,7 +65,7 @@ func (h *History) api() []Delivery {
 // cause is how the system that raised an incident names the deployment.
 func (i *Incident) cause() string {
 	if i.Service.Channel == ByAPI {
-		return fmt.Sprint(i.Deployment.ID)
+		return strconv.FormatInt(i.Deployment.ID, 10)
 	}
 	return i.Deployment.SHA
 }
@@ -102,7 +103,7 @@ func (h *History) cdevents() []Delivery {
 			if d.RestoresRelease >= 0 {
 				kind = "rolledback"
 			}
-			id := fmt.Sprint(d.ID)
+			id := strconv.FormatInt(d.ID, 10)
 			out = append(out, apiDelivery(d.FinishedAt, "/v1/events", object{
 				"context": object{
 					"version": "0.4.1", "id": id, "source": "/acme/pipelines/" + s.ID, "type": "dev.cdevents.service." + kind + ".0.2.0",

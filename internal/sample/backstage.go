@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -84,7 +85,7 @@ func page(list []object, r *http.Request) (items []object, next int) {
 func filterEntities(list []object, filters []string) []object {
 	kinds := map[string]bool{}
 	for _, f := range filters {
-		for _, term := range strings.Split(f, ",") {
+		for term := range strings.SplitSeq(f, ",") {
 			if k, ok := strings.CutPrefix(term, "kind="); ok {
 				kinds[strings.ToLower(k)] = true
 			}
@@ -104,9 +105,7 @@ func entity(kind, name string, metadata, spec object, relations ...object) objec
 		"namespace": "default", "name": name, "uid": fmt.Sprintf("uid-%s-%s", strings.ToLower(kind), name),
 		"etag": fmt.Sprintf("%x", githubID(kind, name)),
 	}
-	for k, v := range metadata {
-		m[k] = v
-	}
+	maps.Copy(m, metadata)
 	if relations == nil {
 		relations = []object{}
 	}

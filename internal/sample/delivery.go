@@ -220,6 +220,9 @@ func (s *simulation) work(first time.Time, reverts *Pull, labels []string) {
 	for _, c := range p.Commits {
 		c.PushedAt = p.OpenedAt.Add(-time.Minute)
 	}
+	if !hurried && s.d.chance(0.004) {
+		s.misdate(p)
+	}
 	s.r.Pulls = append(s.r.Pulls, p)
 	merged := p.OpenedAt.Add(s.d.between(15*time.Minute, 40*time.Minute))
 	if !hurried {
@@ -235,6 +238,17 @@ func (s *simulation) work(first time.Time, reverts *Pull, labels []string) {
 		return
 	}
 	s.at(merged, func() { s.merge(p) })
+}
+
+// misdate is a machine whose clock was never set, or runs days ahead.
+func (s *simulation) misdate(p *Pull) {
+	wrong := time.Unix(0, 0).UTC()
+	if s.d.chance(0.5) {
+		wrong = p.OpenedAt.Add(s.d.between(48*time.Hour, 240*time.Hour))
+	}
+	for _, c := range p.Commits {
+		c.AuthoredAt = wrong
+	}
 }
 
 func (s *simulation) merge(p *Pull) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ const githubAPI = "https://api.github.com"
 func githubID(parts ...string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(strings.Join(parts, "\x00"))) // A hash never fails.
-	return int64(h.Sum64() >> 24)                       //nolint:gosec // 40 bits fit.
+	return int64(h.Sum64() >> 24)
 }
 
 func githubUser(login string) object {
@@ -230,7 +231,7 @@ func label(r *Repo, name string) object {
 }
 
 func (p *Pull) review() object {
-	id := githubID("review", p.Repo.Name, fmt.Sprint(p.Number))
+	id := githubID("review", p.Repo.Name, strconv.Itoa(p.Number))
 	return object{
 		"id": id, "node_id": fmt.Sprintf("PRR_%d", id), "user": githubUser(p.Reviewer), "body": nil, "commit_id": p.HeadSHA,
 		"submitted_at": stamp(p.ReviewedAt), "state": "approved", "author_association": "MEMBER",
@@ -269,7 +270,7 @@ func (p *Pull) github(at time.Time) object {
 		text = fmt.Sprintf("Reverts %s#%d", p.Repo.Name, p.Reverts.Number)
 	}
 	return object{
-		"url": api, "id": githubID("pull", p.Repo.Name, fmt.Sprint(p.Number)), "node_id": fmt.Sprintf("PR_%d", p.Number),
+		"url": api, "id": githubID("pull", p.Repo.Name, strconv.Itoa(p.Number)), "node_id": fmt.Sprintf("PR_%d", p.Number),
 		"html_url": fmt.Sprintf("%s/pull/%d", p.Repo.web(), p.Number), "diff_url": fmt.Sprintf("%s/pull/%d.diff", p.Repo.web(), p.Number),
 		"patch_url": fmt.Sprintf("%s/pull/%d.patch", p.Repo.web(), p.Number), "issue_url": strings.Replace(api, "/pulls/", "/issues/", 1),
 		"number": p.Number, "state": state, "locked": false, "title": p.Title, "user": githubUser(p.Author), "body": text,
@@ -304,7 +305,7 @@ func (d *Deployment) github() []Delivery {
 func (d *Deployment) status(at time.Time, state string) object {
 	r := d.Service.Repo
 	api := fmt.Sprintf("%s/repos/%s/deployments/%d", githubAPI, r.Name, d.ID)
-	id := githubID("status", fmt.Sprint(d.ID), state)
+	id := githubID("status", strconv.FormatInt(d.ID, 10), state)
 	run := fmt.Sprintf("%s/actions/runs/%d", r.web(), d.ID)
 	return object{
 		"action": "created", "repository": r.github(), "sender": githubUser("deploy-bot"),

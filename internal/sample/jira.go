@@ -3,6 +3,7 @@ package sample
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -74,7 +75,7 @@ func (t *Ticket) delivery(at time.Time, event, status, before string) Delivery {
 		"timestamp": at.UnixMilli(), "webhookEvent": event, "issue_event_type_name": "issue_generic",
 		"user": object{"accountId": "5b10a2844c20165700ede21g", "displayName": "Platform desk", "accountType": "atlassian"},
 		"issue": object{
-			"id": fmt.Sprint(githubID("jira", t.Key)), "self": "https://acme.atlassian.net/rest/api/2/issue/" + t.Key, "key": t.Key,
+			"id": strconv.FormatInt(githubID("jira", t.Key), 10), "self": "https://acme.atlassian.net/rest/api/2/issue/" + t.Key, "key": t.Key,
 			"fields": object{
 				"summary": t.Title, "issuetype": object{"id": "10001", "name": IssueTypes()[t.Type], "subtask": false},
 				"project": object{"id": "10010", "key": "PLAT", "name": "Platform desk", "projectTypeKey": "service_desk"},
@@ -87,7 +88,7 @@ func (t *Ticket) delivery(at time.Time, event, status, before string) Delivery {
 		},
 	}
 	if before != "" {
-		o["changelog"] = object{"id": fmt.Sprint(githubID("changelog", t.Key, fmt.Sprint(at.Unix()))), "items": []object{{
+		o["changelog"] = object{"id": strconv.FormatInt(githubID("changelog", t.Key, strconv.FormatInt(at.Unix(), 10)), 10), "items": []object{{
 			"field": "status", "fieldtype": "jira", "fieldId": "status", "from": jiraStatus(before)["id"], "fromString": before,
 			"to": jiraStatus(status)["id"], "toString": status,
 		}}}

@@ -67,7 +67,7 @@ func (h *History) makeTickets() {
 		for range 2 + d.IntN(5-2*day/Days) {
 			t := add(at(), "support")
 			t.Category = pick(d, []string{"access", "build", "deploy", "database", "network"})
-			t.Title = fmt.Sprintf("Help with %s", t.Category)
+			t.Title = "Help with " + t.Category
 		}
 		if d.chance(0.35) {
 			t := add(at(), "feature")

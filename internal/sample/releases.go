@@ -123,7 +123,7 @@ func (s *simulation) recover(svc *Service, broken, before int, culprit *Pull) {
 	failed := l.releases[broken]
 	noticed := failed.finished.Add(s.d.around(15 * time.Minute))
 	inc := &Incident{
-		Service: svc, Title: fmt.Sprintf("%s: error rate above 5 %%", svc.ID), Urgency: pick(s.d, []string{"high", "high", "low"}),
+		Service: svc, Title: svc.ID + ": error rate above 5 %", Urgency: pick(s.d, []string{"high", "high", "low"}),
 		StartedAt: noticed, AckAt: noticed.Add(s.d.between(time.Minute, 12*time.Minute)),
 		Deployment: failed.deployments[0], Reopened: s.d.chance(0.1),
 	}

@@ -1,0 +1,84 @@
+package oracle_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/headway-metrics/headway/internal/demo"
+	"github.com/headway-metrics/headway/internal/sample"
+	"github.com/headway-metrics/headway/test/e2e/oracle"
+)
+
+var update = flag.Bool("update", false, "write the table of answers instead of comparing it")
+
+const table = "../../../docs/reference/sample-answers.md"
+
+// TestTable holds the documented answers against the oracle's. Headway's own are
+// compared with these by the test beside this package.
+func TestTable(t *testing.T) {
+	t.Parallel()
+	h := sample.Generate(demo.Seed, time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC))
+	got := render(h)
+	if *update {
+		if err := os.WriteFile(table, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatalf("%v; run the test with -update to write it", err)
+	}
+	if got != string(want) {
+		t.Errorf("the answers have changed; run the test with -update to write\n%s", got)
+	}
+}
+
+func render(h *sample.History) string {
+	o := oracle.New(h)
+	var b strings.Builder
+	fmt.Fprintf(&b, `# The sample organisation's answers
+
+What every metric must be for `+"`headway demo --seed %d --end %s`"+`, computed from the organisation's
+records by `+"`test/e2e/oracle`"+`, which shares no code with Headway. Generated; durations are in seconds.
+
+| metric | value | p90 | n | numerator | denominator | open |
+|---|---|---|---|---|---|---|
+`, h.Seed, h.End.Format(time.DateOnly))
+	q := oracle.Question{From: h.Start.AddDate(0, 0, -14), To: h.End.AddDate(0, 0, 1)}
+	for _, id := range o.Metrics() {
+		q.Metric, q.Every = id, "total"
+		for _, p := range o.Answer(q) {
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %d | %s | %s | %d |\n",
+				id, number(p.Value), number(p.P90), p.N, number(p.Numerator), number(p.Denominator), p.Censored)
+		}
+	}
+	b.WriteString("\nPer month:\n\n| metric |")
+	q.Metric, q.Every = "deployment_frequency", "month"
+	months := o.Answer(q)
+	for _, p := range months {
+		b.WriteString(" " + p.From.Format("2006-01") + " |")
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(months)) + "\n")
+	for _, id := range o.Metrics() {
+		q.Metric = id
+		fmt.Fprintf(&b, "| `%s` |", id)
+		for _, p := range o.Answer(q) {
+			b.WriteString(" " + number(p.Value) + " |")
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func number(x *float64) string {
+	if x == nil {
+		return "–"
+	}
+	return strconv.FormatFloat(*x, 'g', 6, 64)
+}
