@@ -11,6 +11,7 @@ import (
 
 	"github.com/headway-metrics/headway/internal/app"
 	"github.com/headway-metrics/headway/internal/demo"
+	"github.com/headway-metrics/headway/surveys"
 )
 
 func demoCommand(s *settings) *cobra.Command {
@@ -68,6 +69,9 @@ func (s *settings) runDemo(ctx context.Context, opts demo.Options) (err error) {
 		})
 		p.done()
 		if err != nil {
+			return err
+		}
+		if err := a.InviteGuest(ctx, "platform", surveys.Person{ID: "guest@acme.example", Team: "checkout"}); err != nil {
 			return err
 		}
 		if res.Accepted > 0 {

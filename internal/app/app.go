@@ -4,6 +4,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 	"github.com/headway-metrics/headway/internal/embedded"
 	"github.com/headway-metrics/headway/internal/kafka"
 	"github.com/headway-metrics/headway/internal/telemetry"
+	"github.com/headway-metrics/headway/surveys"
 )
 
 // Roles say which parts run in this process.
@@ -67,6 +69,8 @@ type App struct {
 
 	addr           string
 	clickHouseHTTP string
+	surveyURL      string
+	portal         *surveys.Portal
 	ep             endpoints
 	write, read    *clickhouse.Conn
 	client         *kafka.Client
@@ -274,7 +278,7 @@ func (a *App) Places() []Place {
 	out := []Place{}
 	if a.opts.Roles.Portal {
 		out = append(out, Place{"Dashboards (preview)", base + "/preview/"})
-		out = append(out, Place{"Survey", base + "/survey"}, Place{"Metrics API", base + "/v1/metrics"})
+		out = append(out, Place{"Survey", cmp.Or(a.surveyURL, base+"/survey")}, Place{"Metrics API", base + "/v1/metrics"})
 	}
 	if a.opts.Roles.Collect {
 		out = append(out, Place{"Webhooks", base + "/hooks/<source>"})

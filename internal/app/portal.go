@@ -45,6 +45,7 @@ func (a *App) mountPortal(run context.Context, r chi.Router) error {
 	if err != nil {
 		return err
 	}
+	a.portal = portal
 	r.Handle("/survey", portal)
 	r.Handle("/survey/*", portal)
 	a.work(run, "surveys", portal.Run)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -42,6 +43,22 @@ func (c *Client) SurveyPortal(ctx context.Context) (*surveys.Portal, error) {
 		addr = c.cfg.HTTP.Listen
 	}
 	return newSurveyPortal(c.cfg, addr, false, t.publisher, t.conn, c.log)
+}
+
+// InviteGuest makes an invitation to a survey for somebody who wants to see it;
+// Places then names its link. While no wave is open there is none.
+func (a *App) InviteGuest(ctx context.Context, survey string, guest surveys.Person) error {
+	sent, err := a.portal.Invite(ctx, survey, []surveys.Person{guest})
+	if errors.Is(err, surveys.ErrClosed) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("inviting a guest to the survey: %w", err)
+	}
+	if len(sent.Links) > 0 {
+		a.surveyURL = sent.Links[0].Link
+	}
+	return nil
 }
 
 // people looks up what the survey needs of the catalogue.
