@@ -17,7 +17,6 @@ func deadletterCommand(s *settings) *cobra.Command {
 	filter := func(c *cobra.Command) {
 		c.Flags().StringVar(&f.Source, "source", "", "only of this source")
 		c.Flags().StringVar(&reason, "reason", "", "only with this reason")
-		c.Flags().IntVar(&f.Limit, "limit", 100, "at most this many, newest first")
 	}
 	list := &cobra.Command{
 		Use: "list", Short: "List dead letters, newest first", Args: cobra.NoArgs,
@@ -38,6 +37,7 @@ func deadletterCommand(s *settings) *cobra.Command {
 		},
 	}
 	filter(list)
+	list.Flags().IntVar(&f.Limit, "limit", 100, "at most this many, newest first")
 	list.Flags().BoolVar(&f.Understood, "understood", false, "also those that a later attempt has read")
 	list.Flags().StringVarP(&output, "output", "o", "table", "table, json or csv")
 	show := &cobra.Command{
@@ -61,10 +61,13 @@ func deadletterCommand(s *settings) *cobra.Command {
 				return errors.New("name ids, --source or --reason; to retry everything, name every source")
 			}
 			return s.letters(c, func(d *pipeline.Deadletters) error {
-				f.EventIDs, f.Reason = args, pipeline.Reason(reason)
+				f.EventIDs, f.Reason, f.Limit = args, pipeline.Reason(reason), 0 // All of them.
 				r, err := d.Retry(c.Context(), f)
 				if err != nil {
 					return err
+				}
+				if n := len(r.Hopeless); n > 0 {
+					fmt.Fprintf(c.ErrOrStderr(), "%d cannot be tried again: they never were events\n", n)
 				}
 				_, err = fmt.Fprintf(c.OutOrStdout(), "%d published again; 'headway deadletter list' shows which are still dead\n", len(r.Published))
 				return err

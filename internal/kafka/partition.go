@@ -17,7 +17,7 @@ const (
 	// that comes after the time costs a new connection, so a busy broker needs
 	// the second.
 	streamMaxWait = 2 * time.Second
-	rangeMaxWait  = 50 * time.Millisecond
+	rangeMaxWait  = 400 * time.Millisecond
 )
 
 // partitionReader streams one partition. It reads without a group: the
