@@ -32,6 +32,7 @@ $(WEB)/dist/preview.js: $(WEB)/package-lock.json $(wildcard $(WEB)/src/*)
 
 .PHONY: test
 test: test-needs web ## Run every test: unit, contract, whole system, browser
+	@npm --prefix $(WEB) test --silent
 	$(GO_TEST) ./...
 
 .PHONY: test-needs

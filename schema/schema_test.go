@@ -131,7 +131,8 @@ func TestEventIDTellsItsPartsApart(t *testing.T) {
 	if schema.EventID("ab", "c") == schema.EventID("a", "bc") || schema.EventID("a") == schema.EventID("a", "") {
 		t.Error("different parts gave one id")
 	}
-	if schema.EventID("a", "b") != schema.EventID("a", "b") {
+	first := schema.EventID("a", "b")
+	if again := schema.EventID("a", "b"); again != first {
 		t.Error("equal parts gave two ids")
 	}
 }

@@ -23,7 +23,7 @@ func TestASecretIsNeverPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, text := range map[string]string{
-		"%s": fmt.Sprintf("%s", s), "%v": fmt.Sprintf("%v", s), "%+v": fmt.Sprintf("%+v", struct{ S secret.String }{s}),
+		"%s": fmt.Sprintf("password %s", s), "%v": fmt.Sprintf("%v", s), "%+v": fmt.Sprintf("%+v", struct{ S secret.String }{s}),
 		"%#v": fmt.Sprintf("%#v", s), "%q": fmt.Sprintf("%q", s), "json": string(encoded), "slog": log.String(),
 	} {
 		if strings.Contains(text, value) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -151,7 +152,7 @@ func TestOutagesAreWaitedFor(t *testing.T) {
 		return get(ctx, "http://"+pipeline.listen+"/readyz", nil)
 	})
 	in.settle("github")
-	if got := in.scalar("SELECT count() FROM commits FINAL"); got != fmt.Sprint(2*each) {
+	if got := in.scalar("SELECT count() FROM commits FINAL"); got != strconv.Itoa(2*each) {
 		t.Errorf("%s commits after the outage, want %d", got, 2*each)
 	}
 	if got := in.scalar("SELECT count() FROM receipts FINAL WHERE event_id = 'refused'"); got != "0" {
