@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -85,16 +86,24 @@ http:
 	return in
 }
 
+// Ports below those that the system gives to outgoing connections, so that none of
+// these takes one while the process that owns it is being started again.
+const (
+	firstPort = 20_000
+	lastPort  = 32_000
+)
+
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()
 	var out []int
-	for range n {
-		ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	for len(out) < n {
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			t.Fatal(err)
+			continue // Taken; there are others.
 		}
 		defer func() { _ = ln.Close() }()
-		out = append(out, ln.Addr().(*net.TCPAddr).Port)
+		out = append(out, port)
 	}
 	return out
 }
