@@ -130,9 +130,10 @@ func (h *History) entities() []object {
 			object{"type": "memberOf", "targetRef": "group:default/" + p.Team}))
 	}
 	for _, s := range h.Services {
-		annotations := object{
-			"github.com/project-slug": s.Repo.Name, "pagerduty.com/service-id": s.PagerDutyID,
-			"backstage.io/source-location": "url:" + s.Repo.web() + "/tree/main/" + s.Path,
+		annotations := object{"pagerduty.com/service-id": s.PagerDutyID}
+		if !h.onDisk(s.Repo) {
+			annotations["github.com/project-slug"] = s.Repo.Name
+			annotations["backstage.io/source-location"] = "url:" + s.Repo.web() + "/tree/main/" + s.Path
 		}
 		metadata := object{"annotations": annotations, "title": s.ID}
 		if !s.CreatedAt.IsZero() {
