@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -20,8 +22,8 @@ const (
 	settleCalm = 3
 )
 
-// Settle waits until every event that is in Kafka has been loaded and everything
-// that follows from it derived.
+// Settle waits until every source that asks has asked once, every event that is in
+// Kafka has been loaded, and everything that follows from it derived.
 func (a *App) Settle(ctx context.Context) error {
 	tick := time.NewTicker(settlePoll)
 	defer tick.Stop()
@@ -36,11 +38,19 @@ func (a *App) Settle(ctx context.Context) error {
 			return err
 		}
 		calm++
-		if behind > 0 {
+		if behind > 0 || a.unasked() {
 			calm = 0
 		}
 	}
 	return nil
+}
+
+// unasked says that a poller has not finished its first poll yet, well or badly.
+func (a *App) unasked() bool {
+	runner := a.runner.Load()
+	return runner != nil && slices.ContainsFunc(runner.Status(), func(s collectors.PollStatus) bool {
+		return s.LastSuccess.IsZero() && s.LastError == ""
+	})
 }
 
 // behind is how many messages the pipeline has not handled yet.
