@@ -60,6 +60,15 @@ func NewVersion(changed time.Time, rank uint8) uint64 {
 	return uint64(ms)<<(rankBits+epochBits+hashBits) | uint64(min(rank, 7))<<(epochBits+hashBits)
 }
 
+// GuessVersion is the version of a row that a source makes for want of a catalogue,
+// such as a service named after its repository. Guesses are in order among
+// themselves and lose to every NewVersion of the same key, so that what somebody
+// declared is not overwritten by what was inferred.
+func GuessVersion(changed time.Time) uint64 {
+	const secondsInsteadOfMilliseconds = 1000
+	return NewVersion(time.UnixMilli(changed.UnixMilli()/secondsInsteadOfMilliseconds), 0)
+}
+
 // VersionTime is the time part of a version.
 func VersionTime(v uint64) time.Time {
 	return time.UnixMilli(int64(v >> (rankBits + epochBits + hashBits))).UTC()

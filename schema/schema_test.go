@@ -46,6 +46,18 @@ func TestTheOrderOfVersions(t *testing.T) {
 	})
 }
 
+func TestAGuessLosesToWhatWasDeclared(t *testing.T) {
+	t.Parallel()
+	long := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	if schema.GuessVersion(now) >= schema.NewVersion(long, 0) {
+		t.Error("today's guess beats what was declared in 2000")
+	}
+	if schema.GuessVersion(now.Add(time.Second)) <= schema.GuessVersion(now) {
+		t.Error("a later guess loses to an earlier one")
+	}
+}
+
 func TestSealingTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -59,7 +59,7 @@ func normalizeService(ev schema.Event) ([]schema.Fact, error) {
 		return nil, errors.New("service without name or repository")
 	}
 	s := &schema.Service{ServiceID: d.Name, Name: d.Name, Kind: "service", Repo: d.Repo, Paths: d.Paths}
-	s.Source, s.Version, s.URL = Name, schema.NewVersion(ev.Time, 0), WebRepo(d.Repo)
+	s.Source, s.Version, s.URL = Name, schema.GuessVersion(ev.Time), WebRepo(d.Repo)
 	if d.Deleted {
 		s.Deleted = 1
 	}
