@@ -65,8 +65,8 @@ func NewVersion(changed time.Time, rank uint8) uint64 {
 // themselves and lose to every NewVersion of the same key, so that what somebody
 // declared is not overwritten by what was inferred.
 func GuessVersion(changed time.Time) uint64 {
-	const secondsInsteadOfMilliseconds = 1000
-	return NewVersion(time.UnixMilli(changed.UnixMilli()/secondsInsteadOfMilliseconds), 0)
+	// Half a century behind is behind everything that anybody declared.
+	return NewVersion(changed.AddDate(-50, 0, 0), 0)
 }
 
 // VersionTime is the time part of a version.
