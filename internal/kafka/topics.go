@@ -85,13 +85,13 @@ func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) error {
 	return c.awaitTopics(ctx, names)
 }
 
-// awaitTopics waits until every partition has a leader: a cluster makes a
-// topic a little after it says so.
+// awaitTopics waits until every partition has a leader that knows it: a cluster
+// makes a topic a little after it says so, and the leader a little after that.
 func (c *Client) awaitTopics(ctx context.Context, names []string) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		_, err := c.partitions(ctx, names...)
+		err := c.answering(ctx, names)
 		if err == nil {
 			return nil
 		}
@@ -103,6 +103,16 @@ func (c *Client) awaitTopics(ctx context.Context, names []string) error {
 			c.transport.CloseIdleConnections()
 		}
 	}
+}
+
+// answering asks every partition of the topics for its offsets.
+func (c *Client) answering(ctx context.Context, names []string) error {
+	for _, n := range names {
+		if _, err := c.bounds(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // partitions returns the partition numbers of topics; a topic or leader that is
