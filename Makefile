@@ -33,7 +33,8 @@ $(WEB)/dist/preview.js: $(WEB)/package-lock.json $(wildcard $(WEB)/src/*)
 .PHONY: test
 test: test-needs web ## Run every test: unit, contract, whole system, browser
 	@npm --prefix $(WEB) test --silent
-	$(GO_TEST) ./...
+	$(GO_TEST) $$(go list ./... | grep -v '/headway/test/')
+	$(GO_TEST) -p 1 ./test/...
 
 .PHONY: test-needs
 test-needs: ## Install what the tests need and this machine lacks (Debian)

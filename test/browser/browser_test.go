@@ -114,12 +114,12 @@ const panelsScript = `[...document.querySelectorAll(".panel")].map((node) => {
     Drawn: canvases.length ? canvases.some(painted) : Boolean(drawn?.textContent.trim()) };
 })`
 
+// One after the other: a tab in the background may wait long for its turn.
 func TestPreview(t *testing.T) {
-	t.Parallel()
 	base := site(t)
-	t.Run("every page", func(t *testing.T) { t.Parallel(); testEveryPage(t, base) })
-	t.Run("drill-down", func(t *testing.T) { t.Parallel(); testDrillDown(t, base) })
-	t.Run("keyboard, theme, narrow screen", func(t *testing.T) { t.Parallel(); testControls(t, base) })
+	t.Run("every page", func(t *testing.T) { testEveryPage(t, base) })
+	t.Run("drill-down", func(t *testing.T) { testDrillDown(t, base) })
+	t.Run("keyboard, theme, narrow screen", func(t *testing.T) { testControls(t, base) })
 }
 
 // Every page, light and dark: every panel drawn with data, nothing on the console.
@@ -263,5 +263,5 @@ func (p *page) query(t *testing.T) url.Values {
 
 // step bounds one step in the browser, generously: test machines are busy.
 func step(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, 2*time.Minute)
+	return context.WithTimeout(ctx, 5*time.Minute)
 }
