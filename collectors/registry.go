@@ -14,6 +14,10 @@ type Entry struct {
 	Name string
 	// Title is the system's own name: "GitHub".
 	Title string
+	// Group is the heading under which the reference of sources lists it.
+	Group Group
+	// Facts are the tables that the source's events may fill (schema.*Table).
+	Facts []string
 	// Config returns a pointer to a configuration with its defaults, for
 	// decoding and for the JSON Schema.
 	Config func() any
@@ -22,6 +26,32 @@ type Entry struct {
 	New func(cfg any, deps Deps) (Source, error)
 	// AlwaysOn sources run without being configured, with their defaults.
 	AlwaysOn bool
+}
+
+// Group is a kind of system.
+type Group string
+
+// Groups, in the order of the reference.
+const (
+	GroupCode           Group = "Code and review"
+	GroupDelivery       Group = "CI/CD"
+	GroupIncidents      Group = "Incidents"
+	GroupTickets        Group = "Tickets and support"
+	GroupPortal         Group = "Portal and platform"
+	GroupInfrastructure Group = "Infrastructure"
+	GroupWorkloads      Group = "Workloads"
+	GroupSecurity       Group = "Security and compliance"
+	GroupCost           Group = "Cost"
+	GroupAssistants     Group = "AI assistants"
+	GroupAnything       Group = "Anything"
+)
+
+// Groups lists them in the order of the reference.
+func Groups() []Group {
+	return []Group{
+		GroupCode, GroupDelivery, GroupIncidents, GroupTickets, GroupPortal, GroupInfrastructure,
+		GroupWorkloads, GroupSecurity, GroupCost, GroupAssistants, GroupAnything,
+	}
 }
 
 // Deps is what a source may use of its surroundings.

@@ -30,6 +30,12 @@ func TestEveryEntry(t *testing.T) {
 			if e.Title == "" {
 				t.Error("no title")
 			}
+			if !slices.Contains(collectors.Groups(), e.Group) {
+				t.Errorf("group %q is not one of collectors.Groups", e.Group)
+			}
+			if len(e.Facts) == 0 || !slices.IsSorted(e.Facts) {
+				t.Errorf("facts %q are none or not sorted", e.Facts)
+			}
 			first, second := e.Config(), e.Config()
 			if first == second {
 				t.Error("Config returns the same pointer twice")

@@ -53,6 +53,8 @@ func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name:   Name,
 		Title:  "Backstage",
+		Group:  collectors.GroupPortal,
+		Facts:  []string{"capabilities", "capability_uses", "identities", "memberships", "ownerships", "people", "requests", "services", "teams"},
 		Config: func() any { return &Config{Interval: defaultInterval, History: defaultHistory} },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			c, ok := cfg.(*Config)

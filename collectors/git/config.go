@@ -56,6 +56,8 @@ func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name:   Name,
 		Title:  "git",
+		Group:  collectors.GroupCode,
+		Facts:  []string{"commits", "deployments", "services", "tags"},
 		Config: func() any { return &Config{Interval: DefaultInterval} },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			c, ok := cfg.(*Config)

@@ -79,7 +79,8 @@ func DefaultConfig() Config {
 // Entry is the source's line in the registry.
 func Entry() collectors.Entry {
 	return collectors.Entry{
-		Name: Name, Title: "GitHub",
+		Name: Name, Title: "GitHub", Group: collectors.GroupCode,
+		Facts:  []string{"builds", "changes", "commits", "deployments", "incident_updates", "requests", "reviews", "tags", "tickets"},
 		Config: func() any { c := DefaultConfig(); return &c },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			return New(*cfg.(*Config), deps, time.Now)

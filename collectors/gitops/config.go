@@ -54,6 +54,8 @@ func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name:   Name,
 		Title:  "GitOps",
+		Group:  collectors.GroupDelivery,
+		Facts:  []string{"deployments"},
 		Config: func() any { return &Config{Interval: DefaultInterval} },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			c, ok := cfg.(*Config)

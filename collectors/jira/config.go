@@ -92,6 +92,8 @@ func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name:  Name,
 		Title: "Jira",
+		Group: collectors.GroupTickets,
+		Facts: []string{"incident_updates", "requests", "tickets"},
 		Config: func() any {
 			return &Config{
 				Kind: Cloud, Interval: defaultInterval, History: defaultHistory,

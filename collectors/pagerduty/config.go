@@ -41,6 +41,8 @@ func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name:  Name,
 		Title: "PagerDuty",
+		Group: collectors.GroupIncidents,
+		Facts: []string{"incident_updates"},
 		Config: func() any {
 			return &Config{URL: defaultURL, Interval: defaultInterval, History: defaultHistory}
 		},

@@ -29,7 +29,8 @@ type Config struct {
 // Entry is the source's line in the registry.
 func Entry() collectors.Entry {
 	return collectors.Entry{
-		Name: Name, Title: "Headway JSON API", AlwaysOn: true,
+		Name: Name, Title: "Headway JSON API", Group: collectors.GroupAnything, AlwaysOn: true,
+		Facts:  []string{"capability_uses", "deployments", "incident_updates", "requests", "workloads"},
 		Config: func() any { return &Config{} },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			v, err := cfg.(*Config).Verifier(Name, deps.APIToken)

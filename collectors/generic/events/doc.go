@@ -40,7 +40,8 @@ type Config struct {
 // Entry is the source's line in the registry.
 func Entry() collectors.Entry {
 	return collectors.Entry{
-		Name: Name, Title: "CloudEvents and CDEvents", AlwaysOn: true,
+		Name: Name, Title: "CloudEvents and CDEvents", Group: collectors.GroupAnything, AlwaysOn: true,
+		Facts:  []string{"builds", "changes", "deployments", "incident_updates", "reviews", "tickets"},
 		Config: func() any { return &Config{} },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			v, err := cfg.(*Config).Verifier(Name, deps.APIToken)
