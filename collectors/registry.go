@@ -18,8 +18,14 @@ type Entry struct {
 	Group Group
 	// Facts are the tables that the source's events may fill (schema.*Table).
 	Facts []string
+	// Signature says how deliveries are signed: "X-Hub-Signature-256, hex
+	// HMAC-SHA256"; "" when nothing is delivered.
+	Signature string
+	// Polls says what the source asks its system for; "" when it does not ask.
+	Polls string
 	// Config returns a pointer to a configuration with its defaults, for
-	// decoding and for the JSON Schema.
+	// decoding and for the JSON Schema. Its type is declared in the source's own
+	// folder, which is how the reference finds the folder.
 	Config func() any
 	// New makes the source. cfg is what Config returned, decoded; an error names
 	// the key that is wrong and how to mend it.

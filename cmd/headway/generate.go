@@ -9,8 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/headway-metrics/headway/collectors/all"
 	"github.com/headway-metrics/headway/dashboards"
 	"github.com/headway-metrics/headway/internal/app"
+	"github.com/headway-metrics/headway/internal/reference"
 	"github.com/headway-metrics/headway/schema/metrics"
 )
 
@@ -19,6 +21,7 @@ const (
 	grafanaDir  = "deploy/grafana/dashboards"
 	metricsFile = "docs/reference/metrics.md"
 	schemaFile  = "docs/reference/headway.schema.json"
+	sourcesFile = "docs/reference/sources.md"
 )
 
 func generateCommand() *cobra.Command {
@@ -35,8 +38,13 @@ func generateCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("encoding the schema: %w", err)
 			}
+			sources, err := reference.Sources(os.DirFS("."), all.Entries())
+			if err != nil {
+				return fmt.Errorf("describing the sources: %w", err)
+			}
 			for path, content := range map[string][]byte{
 				metricsFile: []byte(metrics.Reference()),
+				sourcesFile: sources,
 				schemaFile:  append(bytes.TrimSpace(schema), '\n'),
 			} {
 				if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {

@@ -31,19 +31,19 @@ type Config struct {
 	// WebhookTokens are accepted as bearer tokens of forwarded events.
 	WebhookTokens []secret.String `yaml:"webhook_tokens" json:"webhook_tokens,omitempty" jsonschema:"description=Bearer tokens of forwarded events"`
 	// Interval between two polls.
-	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,default=5m"`
+	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,description=Time between two polls,default=5m"`
 	// History is how far back the first poll reads tasks.
 	History time.Duration `yaml:"history" json:"history,omitempty" jsonschema:"type=string,description=How far back the first poll reads tasks,default=2160h"`
 	// TrustEmails links people by the e-mail of their profile.
 	TrustEmails bool `yaml:"trust_emails" json:"trust_emails,omitempty" jsonschema:"description=The catalog's e-mail addresses come from the company's directory and are verified,default=false"`
 	// Plugins say which capability a plugin of the portal is.
-	Plugins []Plugin `yaml:"plugins" json:"plugins,omitempty"`
+	Plugins []Plugin `yaml:"plugins" json:"plugins,omitempty" jsonschema:"description=Which capability a plugin of the portal is"`
 }
 
 // Plugin maps analytics events of a plugin to a capability.
 type Plugin struct {
 	ID         string `yaml:"id" json:"id" jsonschema:"description=Plugin as analytics events name it: kubernetes"`
-	Capability string `yaml:"capability" json:"capability"`
+	Capability string `yaml:"capability" json:"capability" jsonschema:"description=Capability that the plugin is"`
 	// Qualifying are the actions that are a use, beside create; views never are.
 	Qualifying []string `yaml:"qualifying" json:"qualifying,omitempty" jsonschema:"description=Actions that are a use of the capability such as click"`
 }
@@ -51,11 +51,13 @@ type Plugin struct {
 // Entry is the source's line in the registry.
 func Entry() collectors.Entry {
 	return collectors.Entry{
-		Name:   Name,
-		Title:  "Backstage",
-		Group:  collectors.GroupPortal,
-		Facts:  []string{"capabilities", "capability_uses", "identities", "memberships", "ownerships", "people", "requests", "services", "teams"},
-		Config: func() any { return &Config{Interval: defaultInterval, History: defaultHistory} },
+		Name:      Name,
+		Title:     "Backstage",
+		Group:     collectors.GroupPortal,
+		Facts:     []string{"capabilities", "capability_uses", "identities", "memberships", "ownerships", "people", "requests", "services", "teams"},
+		Signature: "`Authorization: Bearer`, a shared token",
+		Polls:     "the catalog's components, groups, users and templates; the scaffolder's tasks",
+		Config:    func() any { return &Config{Interval: defaultInterval, History: defaultHistory} },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			c, ok := cfg.(*Config)
 			if !ok {

@@ -17,6 +17,9 @@ import (
 // for senders that sign instead of sending a token.
 const SignatureHeader = "X-Headway-Signature-256"
 
+// SignatureInWords is Entry.Signature of the doors.
+const SignatureInWords = "`Authorization: Bearer` with a token, or `" + SignatureHeader + "`, hex HMAC-SHA256 of the body"
+
 // Auth is who may send. Without any secret nobody may, unless WithoutToken says
 // so in words: an open door is never a default.
 type Auth struct {

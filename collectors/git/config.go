@@ -25,30 +25,30 @@ const DefaultInterval = time.Minute
 // Config is the part of the configuration under sources.git.
 type Config struct {
 	// Interval between two fetches.
-	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,default=60s"`
+	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,description=Time between two fetches,default=60s"`
 	// Repositories to read.
-	Repositories []Repository `yaml:"repositories" json:"repositories,omitempty"`
+	Repositories []Repository `yaml:"repositories" json:"repositories,omitempty" jsonschema:"description=Repositories to read; one with several services is listed once for each"`
 }
 
 // Repository is one service and the repository that it is built from. A
 // repository with several services is listed once for each, with its paths.
 type Repository struct {
 	// Name is the id of the service.
-	Name string `yaml:"name" json:"name,omitempty"`
+	Name string `yaml:"name" json:"name,omitempty" jsonschema:"description=Id of the service"`
 	// URL is an address (https, ssh, git, file) or the path of a repository.
-	URL string `yaml:"url" json:"url,omitempty"`
+	URL string `yaml:"url" json:"url,omitempty" jsonschema:"description=Address (https ssh git file) or path of the repository"`
 	// Tags is the glob of tags that are releases: "v*". Empty means every tag
 	// that looks like a version: v1.2.3, 1.2, release-7. NoReleases takes none, for
 	// a service whose deployments another source knows (GitOps, GitHub).
 	Tags string `yaml:"tags" json:"tags,omitempty" jsonschema:"description=Glob of the tags that are releases; empty takes those that look like a version and none releases nothing"`
 	// Prereleases says whether alpha, beta, rc and the like count as releases.
-	Prereleases bool `yaml:"prereleases" json:"prereleases,omitempty"`
+	Prereleases bool `yaml:"prereleases" json:"prereleases,omitempty" jsonschema:"description=Whether alpha beta rc and the like count as releases"`
 	// Branch that is deployed; empty is the repository's own default.
-	Branch string `yaml:"branch" json:"branch,omitempty"`
+	Branch string `yaml:"branch" json:"branch,omitempty" jsonschema:"description=Branch that is deployed; empty is the default branch of the repository"`
 	// Paths are the path prefixes that belong to the service; empty is all.
-	Paths []string `yaml:"paths" json:"paths,omitempty"`
+	Paths []string `yaml:"paths" json:"paths,omitempty" jsonschema:"description=Path prefixes that belong to the service; empty is all"`
 	// Token is the password for https.
-	Token secret.String `yaml:"token" json:"token,omitempty"`
+	Token secret.String `yaml:"token" json:"token,omitempty" jsonschema:"description=Password for https; use token_file or ${env:NAME}"`
 }
 
 // Entry is the source's line in the registry.
@@ -58,6 +58,7 @@ func Entry() collectors.Entry {
 		Title:  "git",
 		Group:  collectors.GroupCode,
 		Facts:  []string{"commits", "deployments", "services", "tags"},
+		Polls:  "branches, tags and commits, by fetching into a bare partial clone",
 		Config: func() any { return &Config{Interval: DefaultInterval} },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			c, ok := cfg.(*Config)

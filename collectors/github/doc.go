@@ -40,8 +40,8 @@ type Config struct {
 
 // App is a GitHub App that is installed in the organisation.
 type App struct {
-	ID             int64         `yaml:"id" json:"id,omitempty"`
-	InstallationID int64         `yaml:"installation_id" json:"installation_id,omitempty"`
+	ID             int64         `yaml:"id" json:"id,omitempty" jsonschema:"description=Number of the App"`
+	InstallationID int64         `yaml:"installation_id" json:"installation_id,omitempty" jsonschema:"description=Number of its installation in the organisation"`
 	PrivateKey     secret.String `yaml:"private_key" json:"private_key,omitempty" jsonschema:"description=PEM key of the App; use private_key_file"`
 }
 
@@ -55,11 +55,11 @@ type WorkflowDeployment struct {
 // Labels are regular expressions, matched against whole labels without regard
 // to case. An issue is a ticket of the first kind that fits, else a task.
 type Labels struct {
-	Incident []string `yaml:"incident" json:"incident,omitempty"`
-	Request  []string `yaml:"request" json:"request,omitempty"`
-	Support  []string `yaml:"support" json:"support,omitempty"`
-	Feature  []string `yaml:"feature" json:"feature,omitempty"`
-	Bug      []string `yaml:"bug" json:"bug,omitempty"`
+	Incident []string `yaml:"incident" json:"incident,omitempty" jsonschema:"description=Labels of incidents; regular expressions for whole labels"`
+	Request  []string `yaml:"request" json:"request,omitempty" jsonschema:"description=Labels of requests to the platform; regular expressions for whole labels"`
+	Support  []string `yaml:"support" json:"support,omitempty" jsonschema:"description=Labels of support; regular expressions for whole labels"`
+	Feature  []string `yaml:"feature" json:"feature,omitempty" jsonschema:"description=Labels of feature requests; regular expressions for whole labels"`
+	Bug      []string `yaml:"bug" json:"bug,omitempty" jsonschema:"description=Labels of bugs; regular expressions for whole labels"`
 }
 
 // DefaultConfig is what an empty part of the configuration means.
@@ -80,8 +80,10 @@ func DefaultConfig() Config {
 func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name: Name, Title: "GitHub", Group: collectors.GroupCode,
-		Facts:  []string{"builds", "changes", "commits", "deployments", "incident_updates", "requests", "reviews", "tags", "tickets"},
-		Config: func() any { c := DefaultConfig(); return &c },
+		Facts:     []string{"builds", "changes", "commits", "deployments", "incident_updates", "requests", "reviews", "tags", "tickets"},
+		Signature: "`X-Hub-Signature-256`, hex HMAC-SHA256 of the body",
+		Polls:     "pull requests with their commits and reviews, deployments with their statuses, workflow runs, issues, commits",
+		Config:    func() any { c := DefaultConfig(); return &c },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			return New(*cfg.(*Config), deps, time.Now)
 		},

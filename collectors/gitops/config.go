@@ -20,33 +20,33 @@ const DefaultInterval = time.Minute
 // Config is the part of the configuration under sources.gitops.
 type Config struct {
 	// Interval between two fetches.
-	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,default=60s"`
+	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,description=Time between two fetches,default=60s"`
 	// Rules say which files of which repositories hold versions.
-	Rules []Rule `yaml:"rules" json:"rules,omitempty"`
+	Rules []Rule `yaml:"rules" json:"rules,omitempty" jsonschema:"description=Which files of which repositories hold versions"`
 }
 
 // Rule names the files of one configuration repository that hold the version of
 // a service in an environment.
 type Rule struct {
 	// URL is an address (https, ssh, git, file) or a path.
-	URL string `yaml:"url" json:"url,omitempty"`
+	URL string `yaml:"url" json:"url,omitempty" jsonschema:"description=Address (https ssh git file) or path of the configuration repository"`
 	// Branch that is applied; empty is the repository's own default.
-	Branch string `yaml:"branch" json:"branch,omitempty"`
+	Branch string `yaml:"branch" json:"branch,omitempty" jsonschema:"description=Branch that is applied; empty is the default branch of the repository"`
 	// Files is a glob in which {environment} and {service} stand for one part of a
 	// path: 'apps/{environment}/{service}.yaml'. Other names in braces tell
 	// deployments of one service and environment apart, such as {cluster}.
-	Files string `yaml:"files" json:"files,omitempty"`
+	Files string `yaml:"files" json:"files,omitempty" jsonschema:"description=Glob in which {environment} and {service} stand for one part of a path; other names in braces tell deployments apart"`
 	// Key is the path of the version in the YAML: image.tag, images[0].newTag. The
 	// first document of the file that has it counts.
-	Key string `yaml:"key" json:"key,omitempty"`
+	Key string `yaml:"key" json:"key,omitempty" jsonschema:"description=Path of the version in the YAML: image.tag or images[0].newTag"`
 	// Environment and Service stand in when Files does not name them.
-	Environment string `yaml:"environment" json:"environment,omitempty"`
-	Service     string `yaml:"service" json:"service,omitempty"`
+	Environment string `yaml:"environment" json:"environment,omitempty" jsonschema:"description=Environment when files does not name it"`
+	Service     string `yaml:"service" json:"service,omitempty" jsonschema:"description=Service when files does not name it"`
 	// ServiceRepo is the repository of the service's code, with the same braces:
 	// 'github.com/acme/{service}'. Empty leaves it to the catalogue.
-	ServiceRepo string `yaml:"service_repo" json:"service_repo,omitempty"`
+	ServiceRepo string `yaml:"service_repo" json:"service_repo,omitempty" jsonschema:"description=Repository of the code with the same braces: github.com/acme/{service}; empty leaves it to the catalogue"`
 	// Token is the password for https.
-	Token secret.String `yaml:"token" json:"token,omitempty"`
+	Token secret.String `yaml:"token" json:"token,omitempty" jsonschema:"description=Password for https; use token_file or ${env:NAME}"`
 }
 
 // Entry is the source's line in the registry.
@@ -56,6 +56,7 @@ func Entry() collectors.Entry {
 		Title:  "GitOps",
 		Group:  collectors.GroupDelivery,
 		Facts:  []string{"deployments"},
+		Polls:  "the files of configuration repositories, commit by commit, by fetching into a bare partial clone",
 		Config: func() any { return &Config{Interval: DefaultInterval} },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			c, ok := cfg.(*Config)

@@ -35,7 +35,7 @@ const (
 // Config is the part of the configuration under sources.jira.
 type Config struct {
 	// Kind is Cloud or DataCenter.
-	Kind string `yaml:"kind" json:"kind,omitempty" jsonschema:"enum=cloud,enum=datacenter,default=cloud"`
+	Kind string `yaml:"kind" json:"kind,omitempty" jsonschema:"description=Which Jira it is,enum=cloud,enum=datacenter,default=cloud"`
 	// URL of Jira, for its REST API and for links.
 	URL string `yaml:"url" json:"url,omitempty" jsonschema:"description=Address of Jira: https://acme.atlassian.net"`
 	// Email belongs to the token of a Cloud user; Data Center needs none.
@@ -48,24 +48,24 @@ type Config struct {
 	// JQL narrows what is read; it holds no order.
 	JQL string `yaml:"jql" json:"jql,omitempty" jsonschema:"description=Which issues to read: project in (PLAT\\, SUP)"`
 	// Interval between two polls.
-	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,default=5m"`
+	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,description=Time between two polls,default=5m"`
 	// History is how far back the first poll reads.
 	History time.Duration `yaml:"history" json:"history,omitempty" jsonschema:"type=string,description=How far back the first poll reads,default=4320h"`
 	// Fields are the ids of the custom fields that hold what Jira has no field for.
-	Fields Fields `yaml:"fields" json:"fields,omitzero"`
+	Fields Fields `yaml:"fields" json:"fields,omitzero" jsonschema:"description=Ids of custom fields such as customfield_10001"`
 	// Rules type the issues; the first that matches counts.
-	Rules []Rule `yaml:"rules" json:"rules,omitempty"`
+	Rules []Rule `yaml:"rules" json:"rules,omitempty" jsonschema:"description=What types the issues; the first that matches counts"`
 	// Cancelled are the resolutions of requests that were not served.
 	Cancelled []string `yaml:"cancelled" json:"cancelled,omitempty" jsonschema:"description=Resolutions of requests that were not served"`
 }
 
 // Fields are ids such as customfield_10001.
 type Fields struct {
-	Team       string `yaml:"team" json:"team,omitempty"`
-	Service    string `yaml:"service" json:"service,omitempty"`
-	Category   string `yaml:"category" json:"category,omitempty"`
-	Theme      string `yaml:"theme" json:"theme,omitempty"`
-	Capability string `yaml:"capability" json:"capability,omitempty"`
+	Team       string `yaml:"team" json:"team,omitempty" jsonschema:"description=Field with the team"`
+	Service    string `yaml:"service" json:"service,omitempty" jsonschema:"description=Field with the service"`
+	Category   string `yaml:"category" json:"category,omitempty" jsonschema:"description=Field with the category"`
+	Theme      string `yaml:"theme" json:"theme,omitempty" jsonschema:"description=Field with the theme of a feature request"`
+	Capability string `yaml:"capability" json:"capability,omitempty" jsonschema:"description=Field with the capability of the platform"`
 }
 
 func (f Fields) all() []string {
@@ -75,25 +75,27 @@ func (f Fields) all() []string {
 // Rule matches issues that have one of each list that is not empty; names are
 // compared without case.
 type Rule struct {
-	Projects   []string `yaml:"projects" json:"projects,omitempty"`
-	IssueTypes []string `yaml:"issue_types" json:"issue_types,omitempty"`
-	Labels     []string `yaml:"labels" json:"labels,omitempty"`
-	Components []string `yaml:"components" json:"components,omitempty"`
+	Projects   []string `yaml:"projects" json:"projects,omitempty" jsonschema:"description=Keys of projects; an empty list matches all"`
+	IssueTypes []string `yaml:"issue_types" json:"issue_types,omitempty" jsonschema:"description=Names of issue types"`
+	Labels     []string `yaml:"labels" json:"labels,omitempty" jsonschema:"description=Labels"`
+	Components []string `yaml:"components" json:"components,omitempty" jsonschema:"description=Names of components"`
 	// Type is bug, incident, support, feature, request or task.
-	Type string `yaml:"type" json:"type" jsonschema:"enum=bug,enum=incident,enum=support,enum=feature,enum=request,enum=task"`
+	Type string `yaml:"type" json:"type" jsonschema:"description=What the issue is,enum=bug,enum=incident,enum=support,enum=feature,enum=request,enum=task"`
 	// Category, Theme and Capability are set where the fields give none.
-	Category   string `yaml:"category" json:"category,omitempty"`
-	Theme      string `yaml:"theme" json:"theme,omitempty"`
-	Capability string `yaml:"capability" json:"capability,omitempty"`
+	Category   string `yaml:"category" json:"category,omitempty" jsonschema:"description=Category where the field gives none"`
+	Theme      string `yaml:"theme" json:"theme,omitempty" jsonschema:"description=Theme where the field gives none"`
+	Capability string `yaml:"capability" json:"capability,omitempty" jsonschema:"description=Capability where the field gives none"`
 }
 
 // Entry is the source's line in the registry.
 func Entry() collectors.Entry {
 	return collectors.Entry{
-		Name:  Name,
-		Title: "Jira",
-		Group: collectors.GroupTickets,
-		Facts: []string{"incident_updates", "requests", "tickets"},
+		Name:      Name,
+		Title:     "Jira",
+		Group:     collectors.GroupTickets,
+		Facts:     []string{"incident_updates", "requests", "tickets"},
+		Signature: "`X-Hub-Signature`, hex HMAC-SHA256 of the body",
+		Polls:     "issues with their changelog, by JQL",
 		Config: func() any {
 			return &Config{
 				Kind: Cloud, Interval: defaultInterval, History: defaultHistory,

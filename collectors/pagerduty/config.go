@@ -31,7 +31,7 @@ type Config struct {
 	// URL of the REST API.
 	URL string `yaml:"url" json:"url,omitempty" jsonschema:"description=REST API; https://api.eu.pagerduty.com in Europe,default=https://api.pagerduty.com"`
 	// Interval between two polls.
-	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,default=5m"`
+	Interval time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,description=Time between two polls,default=5m"`
 	// History is how far back the first poll reads.
 	History time.Duration `yaml:"history" json:"history,omitempty" jsonschema:"type=string,description=How far back the first poll reads,default=4320h"`
 }
@@ -39,10 +39,12 @@ type Config struct {
 // Entry is the source's line in the registry.
 func Entry() collectors.Entry {
 	return collectors.Entry{
-		Name:  Name,
-		Title: "PagerDuty",
-		Group: collectors.GroupIncidents,
-		Facts: []string{"incident_updates"},
+		Name:      Name,
+		Title:     "PagerDuty",
+		Group:     collectors.GroupIncidents,
+		Facts:     []string{"incident_updates"},
+		Signature: "`X-PagerDuty-Signature`, hex HMAC-SHA256 of the body, any of several",
+		Polls:     "incidents by time of creation, and those that were open",
 		Config: func() any {
 			return &Config{URL: defaultURL, Interval: defaultInterval, History: defaultHistory}
 		},

@@ -30,8 +30,9 @@ type Config struct {
 func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name: Name, Title: "Headway JSON API", Group: collectors.GroupAnything, AlwaysOn: true,
-		Facts:  []string{"capability_uses", "deployments", "incident_updates", "requests", "workloads"},
-		Config: func() any { return &Config{} },
+		Facts:     []string{"capability_uses", "deployments", "incident_updates", "requests", "workloads"},
+		Signature: generic.SignatureInWords,
+		Config:    func() any { return &Config{} },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			v, err := cfg.(*Config).Verifier(Name, deps.APIToken)
 			if err != nil {

@@ -41,8 +41,9 @@ type Config struct {
 func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name: Name, Title: "CloudEvents and CDEvents", Group: collectors.GroupAnything, AlwaysOn: true,
-		Facts:  []string{"builds", "changes", "deployments", "incident_updates", "reviews", "tickets"},
-		Config: func() any { return &Config{} },
+		Facts:     []string{"builds", "changes", "deployments", "incident_updates", "reviews", "tickets"},
+		Signature: generic.SignatureInWords,
+		Config:    func() any { return &Config{} },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			v, err := cfg.(*Config).Verifier(Name, deps.APIToken)
 			if err != nil {
