@@ -9,6 +9,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/git"
 	"github.com/headway-metrics/headway/collectors/github"
 	"github.com/headway-metrics/headway/collectors/gitops"
+	"github.com/headway-metrics/headway/collectors/jenkins"
 	"github.com/headway-metrics/headway/collectors/jira"
 	"github.com/headway-metrics/headway/collectors/pagerduty"
 )
@@ -22,6 +23,7 @@ func Entries() []collectors.Entry {
 		git.Entry(),
 		github.Entry(),
 		gitops.Entry(),
+		jenkins.Entry(),
 		jira.Entry(),
 		pagerduty.Entry(),
 	}

@@ -83,3 +83,26 @@ func same(secrets []string, given string) bool {
 	g := sha256.Sum256([]byte(given))
 	return anyMatch(sums, [][]byte{g[:]})
 }
+
+// Shared is a shared secret of systems that do not sign but can send credentials:
+// behind "Bearer " in Authorization, or as the password of basic authentication.
+type Shared struct {
+	Secrets []secret.String
+}
+
+// Verify implements Scheme.
+func (s Shared) Verify(header http.Header, body []byte, now time.Time) error {
+	if _, _, ok := (&http.Request{Header: header}).BasicAuth(); ok {
+		return Basic(s).Verify(header, body, now)
+	}
+	return s.bearer().Verify(header, body, now)
+}
+
+// Sign implements Scheme with the first secret, behind "Bearer ".
+func (s Shared) Sign(header http.Header, body []byte, now time.Time) {
+	s.bearer().Sign(header, body, now)
+}
+
+func (s Shared) bearer() Plain {
+	return Plain{Header: "Authorization", Prefix: "Bearer ", Secrets: s.Secrets}
+}

@@ -140,6 +140,7 @@ func schemes(s []secret.String) map[string]signature.Scheme {
 		"base64 timestamped": signature.Timestamped{Header: "X-Sig", Prefix: "v1,", TimestampHeader: "X-Ts", Separator: ".", Secrets: s},
 		"plain":              signature.Plain{Header: "Authorization", Prefix: "Bearer ", Secrets: s},
 		"basic":              signature.Basic{Secrets: s},
+		"shared":             signature.Shared{Secrets: s},
 	}
 }
 
@@ -232,6 +233,23 @@ func TestListOfSignatures(t *testing.T) {
 	h.Set("X-Sig", "v1=00ff, v0=aa,"+h.Get("X-Sig")+",v1=zz")
 	if err := s.Verify(h, []byte("b"), now); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestSharedTakesTheSecretEitherWay: whoever cannot set a header can write it into
+// the URL, as the password.
+func TestSharedTakesTheSecretEitherWay(t *testing.T) {
+	t.Parallel()
+	s := signature.Shared{Secrets: secrets("right")}
+	for _, by := range []signature.Scheme{signature.Basic(s), signature.Plain{Header: "Authorization", Prefix: "bearer ", Secrets: s.Secrets}} {
+		h := http.Header{}
+		by.Sign(h, nil, time.Time{})
+		if err := s.Verify(h, nil, time.Time{}); err != nil {
+			t.Error(err)
+		}
+		if err := (signature.Shared{Secrets: secrets("wrong")}).Verify(h, nil, time.Time{}); !errors.Is(err, collectors.ErrSignature) {
+			t.Errorf("a wrong secret: %v", err)
+		}
 	}
 }
 
