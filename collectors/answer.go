@@ -10,7 +10,7 @@ import (
 )
 
 // rejection is an answer other than 2xx. Its code is one of a bounded set, for
-// the metric's label: signature, too_large, invalid, body, busy, unavailable, panic.
+// the metric's label: signature, too_large, rate, invalid, body, busy, unavailable, panic.
 type rejection struct {
 	status     int
 	code       string
@@ -23,8 +23,8 @@ func reject(status int, code, message string, err error) *rejection {
 	return &rejection{status: status, code: code, message: message, err: err}
 }
 
-func tooLarge(err error) *rejection {
-	return reject(http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("a body has at most %d MB", MaxBody>>20), err)
+func tooLarge(limit int64, err error) *rejection {
+	return reject(http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("a body has at most %d MB", limit>>20), err)
 }
 
 func unavailable(code, retryAfter, message string, err error) *rejection {

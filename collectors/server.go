@@ -32,7 +32,8 @@ const (
 	hooksPath      = "/hooks/"
 )
 
-// ServerOptions say what a Server serves. All fields but Now are required.
+// ServerOptions say what a Server serves. All fields but Limits and Now are
+// required.
 type ServerOptions struct {
 	// Sources that are a Webhook answer at /hooks/<name>; those that are an
 	// Intake answer at their own paths.
@@ -40,6 +41,8 @@ type ServerOptions struct {
 	Publisher  Publisher
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+	// Limits of the sources that have one of their own, by name.
+	Limits map[string]Limit
 	// Now is time.Now when nil.
 	Now func() time.Time
 }
@@ -58,6 +61,7 @@ type Server struct {
 type route struct {
 	source   string
 	receiver Receiver
+	gate     gate
 }
 
 // NewServer makes a server. It fails when two sources want the same path.
@@ -71,6 +75,7 @@ func NewServer(o ServerOptions) (*Server, error) {
 	}
 	for _, src := range o.Sources {
 		var endpoints []Endpoint
+		g := newGate(o.Limits[src.Name()])
 		if w, ok := src.(Webhook); ok {
 			endpoints = append(endpoints, Endpoint{hooksPath + src.Name(), w})
 		}
@@ -81,7 +86,7 @@ func NewServer(o ServerOptions) (*Server, error) {
 			if other, taken := s.routes[e.Path]; taken {
 				return nil, fmt.Errorf("source %s: path %s already belongs to source %s", src.Name(), e.Path, other.source)
 			}
-			s.routes[e.Path] = route{src.Name(), e.Receiver}
+			s.routes[e.Path] = route{src.Name(), e.Receiver, g}
 		}
 	}
 	var err error
@@ -149,27 +154,30 @@ func (s *Server) safeReceive(w http.ResponseWriter, r *http.Request, to route) (
 // receive takes one delivery and returns how many events Kafka has of it.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, to route) (int, *rejection) {
 	size := r.ContentLength
-	if size > MaxBody {
-		return 0, tooLarge(nil)
+	if size > to.gate.maxBody {
+		return 0, tooLarge(to.gate.maxBody, nil)
 	}
 	if size < 0 {
-		size = MaxBody
+		size = to.gate.maxBody
 	}
 	if !s.inFlight.TryAcquire(size) {
 		return 0, unavailable("busy", "1", "too many deliveries at once; send it again", nil)
 	}
 	defer s.inFlight.Release(size)
 
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, to.gate.maxBody))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return 0, tooLarge(err)
+			return 0, tooLarge(to.gate.maxBody, err)
 		}
 		return 0, reject(http.StatusBadRequest, "body", "the body ended early", err)
 	}
 	received := s.now().UTC()
 	if err := to.receiver.Verify(r.Header, body, received); err != nil {
 		return 0, reject(http.StatusUnauthorized, "signature", err.Error(), err)
+	}
+	if rej := to.gate.admit(received); rej != nil {
+		return 0, rej
 	}
 	events, err := s.events(r.Context(), to, r.Header, body, received)
 	if err != nil {

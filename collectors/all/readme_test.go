@@ -3,6 +3,7 @@ package all_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -35,6 +36,10 @@ func TestEveryReadme(t *testing.T) {
 			}
 			if sent := len(reference.Paths(src)) > 0; sent != (e.Signature != "") {
 				t.Errorf("the source is sent something: %t; Entry.Signature says %q", sent, e.Signature)
+			}
+			_, mayOpen := e.Config().(interface{ OpenToAll() bool })
+			if _, hasKey := reflect.TypeOf(e.Config()).Elem().FieldByName("WithoutToken"); hasKey != mayOpen {
+				t.Error("without_token cannot be refused on a public listener: embed generic.Auth")
 			}
 			for _, key := range reference.Undescribed(e.Config()) {
 				t.Errorf("key %s has no description; write one into its jsonschema tag", key)

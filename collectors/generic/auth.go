@@ -23,11 +23,16 @@ const SignatureInWords = "`Authorization: Bearer` with a token, or `" + Signatur
 // Auth is who may send. Without any secret nobody may, unless WithoutToken says
 // so in words: an open door is never a default.
 type Auth struct {
-	Token         secret.String `yaml:"token" json:"token,omitempty" jsonschema:"description=Bearer token of the senders; use token_file or ${env:NAME}. http.api_token is accepted too"`
-	PreviousToken secret.String `yaml:"previous_token" json:"previous_token,omitempty" jsonschema:"description=Token still accepted while senders change to the new one"`
-	SigningSecret secret.String `yaml:"signing_secret" json:"signing_secret,omitempty" jsonschema:"description=Secret of senders that sign the body in X-Headway-Signature-256"`
-	WithoutToken  bool          `yaml:"without_token" json:"without_token,omitempty" jsonschema:"description=Accept everybody who reaches the listener; only for a listener on loopback,default=false"`
+	Token                 secret.String `yaml:"token" json:"token,omitempty" jsonschema:"description=Bearer token of the senders; use token_file or ${env:NAME}. http.api_token is accepted too"`
+	PreviousToken         secret.String `yaml:"previous_token" json:"previous_token,omitempty" jsonschema:"description=Token still accepted while senders change to the new one"`
+	SigningSecret         secret.String `yaml:"signing_secret" json:"signing_secret,omitempty" jsonschema:"description=Secret of senders that sign the body in X-Headway-Signature-256"`
+	PreviousSigningSecret secret.String `yaml:"previous_signing_secret" json:"previous_signing_secret,omitempty" jsonschema:"description=Signing secret still accepted while senders change to the new one"`
+	WithoutToken          bool          `yaml:"without_token" json:"without_token,omitempty" jsonschema:"description=Accept everybody who reaches the listener; only for a listener on loopback,default=false"`
 }
+
+// OpenToAll says that whoever reaches the listener may send. Whoever makes the
+// source refuses that when strangers reach the listener.
+func (a Auth) OpenToAll() bool { return a.WithoutToken }
 
 // Verifier checks deliveries by an Auth.
 type Verifier struct {
@@ -41,7 +46,7 @@ type Verifier struct {
 func (a Auth) Verifier(source string, apiToken secret.String) (Verifier, error) {
 	v := Verifier{
 		bearer: signature.Plain{Header: "Authorization", Prefix: "Bearer ", Secrets: set(a.Token, a.PreviousToken, apiToken)},
-		hmac:   signature.Hex{Header: SignatureHeader, Prefix: "sha256=", Secrets: set(a.SigningSecret)},
+		hmac:   signature.Hex{Header: SignatureHeader, Prefix: "sha256=", Secrets: set(a.SigningSecret, a.PreviousSigningSecret)},
 		open:   a.WithoutToken, source: source,
 	}
 	if v.open && v.secrets() > 0 {

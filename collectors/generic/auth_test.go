@@ -9,6 +9,7 @@ import (
 
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/generic"
+	"github.com/headway-metrics/headway/collectors/signature"
 	"github.com/headway-metrics/headway/internal/secret"
 )
 
@@ -52,6 +53,17 @@ func TestVerifier(t *testing.T) {
 				t.Errorf("Verify: %v, want accepted %v", err, tt.want)
 			}
 		})
+	}
+	for _, key := range []secret.String{"new", "old"} {
+		h, body := http.Header{}, []byte("{}")
+		signature.Hex{Header: generic.SignatureHeader, Prefix: "sha256=", Secrets: []secret.String{key}}.Sign(h, body, time.Time{})
+		v, err := generic.Auth{SigningSecret: "new", PreviousSigningSecret: "old"}.Verifier("api", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Verify(h, body, time.Time{}); err != nil {
+			t.Errorf("a signing secret of the rotation: %v", err)
+		}
 	}
 	if _, err := (generic.Auth{WithoutToken: true}).Verifier("api", "t"); err == nil || !strings.Contains(err.Error(), "sources.api.without_token") {
 		t.Errorf("an open door beside a token: %v, want an error that names the key", err)

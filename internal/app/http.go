@@ -85,6 +85,7 @@ func (a *App) handler(run context.Context) (http.Handler, error) {
 	if a.opts.Roles.Collect {
 		server, err := collectors.NewServer(collectors.ServerOptions{
 			Sources: a.sources.list, Publisher: a.publisher, Registerer: a.registry,
+			Limits: a.opts.Config.HTTP.Limits,
 			Logger: a.log.With(slog.String("part", "webhooks")),
 		})
 		if err != nil {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/headway-metrics/headway/collectors"
@@ -44,6 +46,11 @@ func newSources(opts Options) (*sourceSet, error) {
 	if err := cfg.Sources.CheckKnown(known); err != nil {
 		return nil, err
 	}
+	for name := range cfg.HTTP.Limits {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("http.limits.%s: no such source; there are: %s", name, strings.Join(known, ", "))
+		}
+	}
 	set := &sourceSet{normalizers: map[string]pipeline.Normalizer{
 		surveys.AnswersSource:       surveys.Answers{},
 		surveys.ParticipationSource: surveys.Participations{},
@@ -73,6 +80,10 @@ func makeSource(opts Options, e collectors.Entry) (collectors.Source, error) {
 	if g, ok := c.(*git.Config); ok {
 		g.Repositories = append(g.Repositories, opts.Git...)
 	}
+	if door, ok := c.(interface{ OpenToAll() bool }); ok && door.OpenToAll() && !loopback(opts.Config.HTTP.Listen) {
+		return nil, opts.Config.Sources.Problem(e.Name, fmt.Errorf(
+			"without_token lets everybody send who reaches http.listen %s; set token_file, or listen on 127.0.0.1", opts.Config.HTTP.Listen))
+	}
 	src, err := e.New(c, collectors.Deps{
 		Logger:   opts.Logger.With(slog.String("source", e.Name)),
 		HTTP:     &http.Client{Timeout: askTimeout},
@@ -83,6 +94,16 @@ func makeSource(opts Options, e collectors.Entry) (collectors.Source, error) {
 		return nil, opts.Config.Sources.Problem(e.Name, err)
 	}
 	return src, nil
+}
+
+// loopback says that only this machine reaches an address.
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (s *sourceSet) add(src collectors.Source) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/declared"
 	"github.com/headway-metrics/headway/internal/secret"
 	"github.com/headway-metrics/headway/pipeline/derive"
@@ -51,6 +52,8 @@ type HTTP struct {
 	PublicURL string `yaml:"public_url" json:"public_url,omitempty" jsonschema:"description=URL under which others reach Headway"`
 	// APIToken is asked of callers of /v1/events and the other intake paths.
 	APIToken secret.String `yaml:"api_token" json:"api_token,omitempty" jsonschema:"description=Bearer token of the intake API; use api_token_file or ${env:NAME}"`
+	// Limits bound what a source may send, by its name.
+	Limits map[string]collectors.Limit `yaml:"limits" json:"limits,omitempty" jsonschema:"description=Rate and size of what a source may send by its name"`
 }
 
 // Kafka is an existing cluster; without brokers the embedded one runs.

@@ -33,6 +33,7 @@ func TestEveryProblemNamesFileLineKeyAndFix(t *testing.T) {
 		{"wrong type", "kafka:\n  partitions: many\n", "headway.yaml:2:15: cannot unmarshal string"},
 		{"bad zone", "timezone: Middle/Earth\n", `headway.yaml:1:11: timezone: "Middle/Earth" is not an IANA time zone; write for example Europe/Berlin`},
 		{"bad listen", "http:\n  listen: eighty\n", `headway.yaml:2:11: http.listen: "eighty" is not host:port; write for example 127.0.0.1:8080`},
+		{"bad limit", "http:\n  limits: {github: {max_body_mb: 99}}\n", "http.limits.github: max_body_mb must be 1 to 25"},
 		{"bad broker", "kafka:\n  brokers: [a:9092, b]\n", `headway.yaml:2:21: kafka.brokers[1]: "b" is not host:port`},
 		{"bad duration", "pipeline:\n  flush_every: 0s\n", "headway.yaml:2:16: pipeline.flush_every: must be longer than 0"},
 		{"bad size", "embedded:\n  clickhouse_max_memory: lots\n", `headway.yaml:2:26: embedded.clickhouse_max_memory: "lots" is not a size; write for example 4GiB`},

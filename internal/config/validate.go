@@ -3,8 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +28,11 @@ func (c *Config) Validate() error {
 	if c.HTTP.PublicURL != "" {
 		if u, err := url.Parse(c.HTTP.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			bad("http.public_url", "%q is not an http(s) URL", c.HTTP.PublicURL)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.HTTP.Limits)) {
+		if err := c.HTTP.Limits[name].Validate(); err != nil {
+			bad("http.limits."+name, "%v", err)
 		}
 	}
 	for i, b := range c.Kafka.Brokers {

@@ -21,7 +21,8 @@ Generated from ` + "`collectors/all`" + ` and what lies beside each source; do n
 source is connected in ten minutes. Rows that say *planned* do not work yet.
 
 Every source verifies what it is sent, answers only once Kafka has it, drops what comes twice by the sender's own id, and keeps
-what it cannot read as a dead letter (` + "`headway deadletter list`" + `). One body is at most 25 MB (413 above). Sources that ask keep to
+what it cannot read as a dead letter (` + "`headway deadletter list`" + `). One body is at most 25 MB (413 above), and ` + "`http.limits`" + ` sets a rate (429 above) and a smaller
+size for a source. Two secrets are accepted while one replaces the other. Sources that ask keep to
 the system's rate limit and go on where they were. ` + "`headway sources status`" + ` says how each is doing.
 
 | group | source | key | is sent | asks for | facts |
