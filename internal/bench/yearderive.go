@@ -1,0 +1,92 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/headway-metrics/headway/internal/kafka"
+	"github.com/headway-metrics/headway/schema"
+)
+
+func derivedTables() []string {
+	return []string{schema.ReleaseTable, schema.ChangeDeployedTable, schema.IncidentTable}
+}
+
+// recompute derives everything anew, as after a change of the catalogue, from
+// nothing.
+func (y *yearRun) recompute(ctx context.Context) error {
+	for _, t := range derivedTables() {
+		if err := y.write.Exec(ctx, "TRUNCATE TABLE "+t, nil); err != nil {
+			return err
+		}
+	}
+	client, err := y.client.Kafka()
+	if err != nil {
+		return err
+	}
+	forgetPeak(os.Getpid())
+	forgetPeak(childOf(os.Getpid()))
+	y.OnStep("Deriving everything")
+	began := time.Now()
+	publisher := client.NewPublisher()
+	key := []byte(schema.DirtyCatalog)
+	err = publisher.PublishMessages(ctx, schema.TopicDirty, kafka.Message{Key: key, Value: key})
+	if closeErr := publisher.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	if err := y.app.Settle(ctx); err != nil {
+		return err
+	}
+	y.report.Deriving, y.report.DeriveMemory = time.Since(began), memoryNow()
+	for _, t := range derivedTables() {
+		n, err := y.number(ctx, "SELECT count() AS n FROM "+t)
+		if err != nil {
+			return err
+		}
+		y.report.Derived = append(y.report.Derived, Derived{t, n})
+	}
+	if y.report.Services, err = y.number(ctx, "SELECT count() AS n FROM services FINAL"); err != nil {
+		return err
+	}
+	y.report.DeployedShare, err = y.deployedShare(ctx)
+	if err != nil {
+		return err
+	}
+	y.OnStep("Waiting for ClickHouse to merge")
+	return y.awaitMerges(ctx)
+}
+
+// deployedShare is the share of merged requests that a release deployed.
+func (y *yearRun) deployedShare(ctx context.Context) (float64, error) {
+	merged, err := y.number(ctx, "SELECT count() AS n FROM changes FINAL WHERE state = 'merged'")
+	if err != nil {
+		return 0, err
+	}
+	deployed, err := y.number(ctx, "SELECT uniqExact(change_id) AS n FROM changes_deployed WHERE kind = 'request'")
+	if err != nil {
+		return 0, err
+	}
+	if merged == 0 {
+		return 0, fmt.Errorf("no merged request in %s", y.Dir)
+	}
+	return float64(deployed) / float64(merged), nil
+}
+
+// Memory is peaks of resident memory, in bytes: of Headway's process, broker
+// and measurement included, and of the ClickHouse child.
+type Memory struct{ Headway, ClickHouse int64 }
+
+func memoryNow() Memory {
+	return Memory{peakMemory(os.Getpid()), peakMemory(childOf(os.Getpid()))}
+}
+
+// Derived is how many rows a derived table has.
+type Derived struct {
+	Table string
+	Rows  uint64
+}
