@@ -143,8 +143,8 @@ func TestHandleKeepsTheNewestOfAKey(t *testing.T) {
 	if r.store.Rows() != 4 {
 		t.Errorf("%d rows were inserted, want 4", r.store.Rows())
 	}
-	if got := r.outbox.Dirty(); !slices.Equal(got, []schema.DirtyKey{"ref/shop"}) {
-		t.Errorf("dirty keys %v, want one", got)
+	if got := r.outbox.Dirty(); !slices.Equal(got, []schema.DirtyKey{"ref/shop", "deployment/d"}) {
+		t.Errorf("dirty keys %v, want one of each", got)
 	}
 }
 

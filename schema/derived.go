@@ -49,13 +49,17 @@ const (
 )
 
 // DerivedMeta is what every derived row carries. Version grows each time the row
-// changes, and is higher for rows from newer facts; Deleted marks a row that no longer follows from the facts.
+// changes, and is higher for rows from newer facts; Deleted marks a row that no
+// longer follows from the facts, of which only the key is kept.
 type DerivedMeta struct {
 	ServiceID string `ch:"service_id"`
 	// TeamID owned the service when the thing happened; "" is unowned.
 	TeamID  string `ch:"team_id"`
 	Version uint64 `ch:"version"`
 	Deleted uint8  `ch:"is_deleted"`
+	// Content is a hash of everything else, by which a recomputation tells what
+	// differs; 0 in rows older than the column.
+	Content uint64 `ch:"content"`
 }
 
 // Release is one version of a service put into production: the deployments of

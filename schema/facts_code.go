@@ -159,9 +159,11 @@ type Deployment struct {
 func (*Deployment) Table() string    { return "deployments" }
 func (d *Deployment) FactID() string { return d.DeploymentID }
 
+// DirtyKeys names the service, and the deployment itself, since an earlier version
+// of it may have named another.
 func (d *Deployment) DirtyKeys() []DirtyKey {
 	if d.ServiceRef != "" {
-		return []DirtyKey{DirtyRef(d.ServiceRef)}
+		return []DirtyKey{DirtyRef(d.ServiceRef), DirtyDeployment(d.DeploymentID)}
 	}
-	return []DirtyKey{DirtyRepo(d.Repo)}
+	return []DirtyKey{DirtyRepo(d.Repo), DirtyDeployment(d.DeploymentID)}
 }

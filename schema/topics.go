@@ -21,9 +21,13 @@ func RawTopic(source string) string { return rawTopicPrefix + source }
 // Kafka's partitioning gives each service to one worker at a time.
 type DirtyKey string
 
-// DirtyCatalog says that services, ownership or environments changed: every
-// service is derived again.
+// DirtyCatalog says that services of the catalogue changed: the pipeline derives
+// again those whose facts may now belong to others.
 const DirtyCatalog DirtyKey = "catalog"
+
+// DirtyAll says that everything must be derived again, as after a change of the
+// rules or of their options.
+const DirtyAll DirtyKey = "all"
 
 // DirtyRepo says that something in a repository changed.
 func DirtyRepo(repo string) DirtyKey { return DirtyKey("repo/" + repo) }
@@ -38,8 +42,12 @@ func DirtyService(id string) DirtyKey { return DirtyKey("service/" + id) }
 // services that any update of the incident names.
 func DirtyIncident(id string) DirtyKey { return DirtyKey("incident/" + id) }
 
-// Split returns the kind ("repo", "ref", "incident", "service", "catalog") and
-// the name of a key.
+// DirtyDeployment names a deployment, for the services that it was counted for
+// before it was corrected.
+func DirtyDeployment(id string) DirtyKey { return DirtyKey("deployment/" + id) }
+
+// Split returns the kind ("repo", "ref", "incident", "deployment", "service", "catalog",
+// "all") and the name of a key.
 func (k DirtyKey) Split() (kind, name string) {
 	kind, name, _ = strings.Cut(string(k), "/")
 	return kind, name

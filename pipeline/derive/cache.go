@@ -3,6 +3,8 @@ package derive
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/headway-metrics/headway/schema"
@@ -19,6 +21,29 @@ type fingerprint struct{ rows, hash uint64 }
 
 // prints are those of a repository's four kinds of facts.
 type prints map[string]fingerprint
+
+// repoPrints are those of some repositories.
+type repoPrints struct {
+	repos []string
+	of    map[string]prints
+}
+
+// batches splits the repositories so that each batch but those of one repository
+// has at most limit commits.
+func (p repoPrints) batches(limit uint64) [][]string {
+	var out [][]string
+	sum := uint64(0)
+	for i, repo := range p.repos {
+		n := p.of[repo]["commits"].rows
+		if i == 0 || sum+n > limit {
+			out = append(out, nil)
+			sum = 0
+		}
+		sum += n
+		out[len(out)-1] = append(out[len(out)-1], repo)
+	}
+	return out
+}
 
 // repoCache keeps repositories between derivations, the least recently used of
 // them leaving when the commits of all exceed the limit. It is safe for
@@ -48,10 +73,11 @@ func newRepoCache(store Store, limit int) *repoCache {
 	return &repoCache{store: store, limit: limit, entries: map[string]*cachedRepo{}}
 }
 
-// get reads the repositories, only as far as they have changed since last time.
-func (c *repoCache) get(ctx context.Context, repos []string) (map[string]*Repo, error) {
+// prints reads those of the repositories, as they are now.
+func (c *repoCache) prints(ctx context.Context, repos []string) (repoPrints, error) {
+	out := repoPrints{repos: repos, of: map[string]prints{}}
 	if len(repos) == 0 {
-		return map[string]*Repo{}, nil
+		return out, nil
 	}
 	var rows []struct {
 		Repo string `ch:"repo"`
@@ -60,24 +86,45 @@ func (c *repoCache) get(ctx context.Context, repos []string) (map[string]*Repo, 
 		Hash uint64 `ch:"print"`
 	}
 	if err := c.store.Select(ctx, &rows, selectPrints, map[string]any{"repos": array(repos)}); err != nil {
-		return nil, fmt.Errorf("comparing repositories: %w", err)
+		return out, fmt.Errorf("comparing repositories: %w", err)
 	}
-	now := map[string]prints{}
 	for _, r := range rows {
-		if now[r.Repo] == nil {
-			now[r.Repo] = prints{}
+		if out.of[r.Repo] == nil {
+			out.of[r.Repo] = prints{}
 		}
-		now[r.Repo][r.Kind] = fingerprint{r.Rows, r.Hash}
+		out.of[r.Repo][r.Kind] = fingerprint{r.Rows, r.Hash}
 	}
-	out := map[string]*Repo{}
+	return out, nil
+}
+
+// get returns the repositories, of which it reads what has changed since last
+// time. The prints were read before the facts, so they may be older than these but
+// never newer: at worst the same facts are read once more.
+func (c *repoCache) get(ctx context.Context, repos []string, now repoPrints) (map[string]*Repo, error) {
+	repos = array(repos)
+	entries := make(map[string]*cachedRepo, len(repos))
+	var unread []string
+	// In the order of their names, so that two callers do not wait for each other.
 	for _, id := range repos {
 		e := c.entry(id)
-		repo, size, err := c.refresh(ctx, id, e, now[id])
-		if err != nil {
+		entries[id] = e
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.repo == nil {
+			unread = append(unread, id)
+		}
+	}
+	if err := c.readAll(ctx, unread, entries, now); err != nil {
+		return nil, fmt.Errorf("reading %d repositories: %w", len(unread), err)
+	}
+	out := make(map[string]*Repo, len(repos))
+	for _, id := range repos {
+		e := entries[id]
+		if err := c.refresh(ctx, id, e, now.of[id]); err != nil {
 			return nil, fmt.Errorf("reading repository %s: %w", id, err)
 		}
-		out[id] = repo
-		c.keep(e, size)
+		out[id] = e.repo
+		c.keep(e, len(e.facts.Commits))
 	}
 	return out, nil
 }
@@ -95,59 +142,95 @@ func (c *repoCache) entry(id string) *cachedRepo {
 	return e
 }
 
-// refresh reads the kinds of facts that have changed. The prints were read before
-// the facts, so they may be older than these but never newer: at worst the same
-// facts are read once more.
-func (c *repoCache) refresh(ctx context.Context, id string, e *cachedRepo, now prints) (*Repo, int, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.repo != nil && now["commits"] == e.prints["commits"] && now["tags"] == e.prints["tags"] &&
+// readAll reads repositories that are not in memory, all of them together.
+func (c *repoCache) readAll(ctx context.Context, repos []string, entries map[string]*cachedRepo, now repoPrints) error {
+	if len(repos) == 0 {
+		return nil
+	}
+	args := map[string]any{"repos": repos}
+	commits, err := read(ctx, c.store, selectCommits, args, func(k *schema.Commit) string { return k.Repo })
+	if err != nil {
+		return err
+	}
+	tags, err := read(ctx, c.store, selectTags, args, func(t *schema.Tag) string { return t.Repo })
+	if err != nil {
+		return err
+	}
+	changes, err := read(ctx, c.store, selectChanges, args, func(q *schema.Change) string { return q.Repo })
+	if err != nil {
+		return err
+	}
+	reviews, err := read(ctx, c.store, selectReviews, args, func(v *schema.Review) string { return v.Repo })
+	if err != nil {
+		return err
+	}
+	for _, id := range repos {
+		e := entries[id]
+		e.facts = RepoFacts{Repo: id, Commits: commits[id], Tags: tags[id], Changes: changes[id], Reviews: reviews[id]}
+		e.prints, e.repo = now.of[id], NewRepo(e.facts)
+	}
+	return nil
+}
+
+// read reads one kind of facts and splits it by repository.
+func read[T any](ctx context.Context, store Store, sql string, args map[string]any, repo func(*T) string) (map[string][]T, error) {
+	var rows []T
+	if err := store.Select(ctx, &rows, sql, args); err != nil {
+		return nil, err
+	}
+	out := map[string][]T{}
+	for from := 0; from < len(rows); {
+		to := from + 1
+		for to < len(rows) && repo(&rows[to]) == repo(&rows[from]) {
+			to++
+		}
+		// Cloned, so that one repository does not keep the others in memory.
+		out[repo(&rows[from])] = slices.Clone(rows[from:to])
+		from = to
+	}
+	return out, nil
+}
+
+// refresh reads the kinds of facts that have changed.
+func (c *repoCache) refresh(ctx context.Context, id string, e *cachedRepo, now prints) error {
+	if now["commits"] == e.prints["commits"] && now["tags"] == e.prints["tags"] &&
 		now["changes"] == e.prints["changes"] && now["reviews"] == e.prints["reviews"] {
-		return e.repo, len(e.facts.Commits), nil
+		return nil
 	}
 	f := RepoFacts{Repo: id}
 	var err error
 	if f.Commits, err = c.commits(ctx, id, e, now["commits"]); err != nil {
-		return nil, 0, err
+		return err
 	}
-	args := map[string]any{"repo": id}
-	if f.Tags, err = changed(ctx, c.store, e, now, "tags", e.facts.Tags, selectTags, args); err != nil {
-		return nil, 0, err
+	if f.Tags, err = changed(ctx, c.store, e, now, "tags", e.facts.Tags, selectTags); err != nil {
+		return err
 	}
-	if f.Changes, err = changed(ctx, c.store, e, now, "changes", e.facts.Changes, selectChanges, args); err != nil {
-		return nil, 0, err
+	if f.Changes, err = changed(ctx, c.store, e, now, "changes", e.facts.Changes, selectChanges); err != nil {
+		return err
 	}
-	if f.Reviews, err = changed(ctx, c.store, e, now, "reviews", e.facts.Reviews, selectReviews, args); err != nil {
-		return nil, 0, err
+	if f.Reviews, err = changed(ctx, c.store, e, now, "reviews", e.facts.Reviews, selectReviews); err != nil {
+		return err
 	}
 	e.facts, e.prints, e.repo = f, now, NewRepo(f)
-	return e.repo, len(f.Commits), nil
+	return nil
 }
 
 // changed reads one kind of facts unless its print is the one it had.
-func changed[T any](ctx context.Context, store Store, e *cachedRepo, now prints, kind string, had []T, sql string, args map[string]any) ([]T, error) {
-	if e.repo != nil && now[kind] == e.prints[kind] {
+func changed[T any](ctx context.Context, store Store, e *cachedRepo, now prints, kind string, had []T, sql string) ([]T, error) {
+	if now[kind] == e.prints[kind] {
 		return had, nil
 	}
-	return read[T](ctx, store, sql, args)
-}
-
-func read[T any](ctx context.Context, store Store, sql string, args map[string]any) ([]T, error) {
 	var out []T
-	err := store.Select(ctx, &out, sql, args)
+	err := store.Select(ctx, &out, sql, map[string]any{"repos": []string{e.facts.Repo}})
 	return out, err
 }
 
-// commits reads all commits the first time, later only those that are new or
-// have changed.
+// commits reads those that are new or have changed.
 func (c *repoCache) commits(ctx context.Context, id string, e *cachedRepo, now fingerprint) ([]schema.Commit, error) {
-	args := map[string]any{"repo": id}
-	if e.repo == nil {
-		return read[schema.Commit](ctx, c.store, selectCommits, args)
-	}
 	if now == e.prints["commits"] {
 		return e.facts.Commits, nil
 	}
+	args := map[string]any{"repo": id, "repos": []string{id}}
 	var listed []struct {
 		SHA     string `ch:"sha"`
 		Version uint64 `ch:"version"`
@@ -166,19 +249,17 @@ func (c *repoCache) commits(ctx context.Context, id string, e *cachedRepo, now f
 			delete(wanted, k.SHA)
 		}
 	}
-	if len(wanted) > fewCommits {
-		return read[schema.Commit](ctx, c.store, selectCommits, args)
+	var added []schema.Commit
+	switch {
+	case len(wanted) > fewCommits:
+		err := c.store.Select(ctx, &added, selectCommits, args)
+		return added, err
+	case len(wanted) > 0:
+		args["shas"] = slices.Sorted(maps.Keys(wanted))
+		err := c.store.Select(ctx, &added, selectCommitsAmong, args)
+		return append(kept, added...), err
 	}
-	missing := make([]string, 0, len(wanted))
-	for sha := range wanted {
-		missing = append(missing, sha)
-	}
-	if len(missing) == 0 {
-		return kept, nil
-	}
-	args["shas"] = array(missing)
-	added, err := read[schema.Commit](ctx, c.store, selectCommitsAmong, args)
-	return append(kept, added...), err
+	return kept, nil
 }
 
 // keep notes how large a repository is and lets the least recently used go.

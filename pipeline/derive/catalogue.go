@@ -65,6 +65,21 @@ func (c *catalogue) named(ref string) []string { return c.deployed(ref, "") }
 // ofRepo lists the services of a repository.
 func (c *catalogue) ofRepo(repo string) []string { return c.deployed("", repo) }
 
+// ofRepos and namedBy are ofRepo and named of several names.
+func (c *catalogue) ofRepos(repos []string) (ids []string) {
+	for _, r := range repos {
+		ids = append(ids, c.ofRepo(r)...)
+	}
+	return ids
+}
+
+func (c *catalogue) namedBy(refs []string) (ids []string) {
+	for _, r := range refs {
+		ids = append(ids, c.named(r)...)
+	}
+	return ids
+}
+
 // service is the catalogued service of this id, or the one that nobody has
 // catalogued.
 func (c *catalogue) service(id string) schema.Service {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/headway-metrics/headway/schema"
 )
@@ -64,6 +66,13 @@ func New(cfg Config) (*Deriver, error) {
 	return &Deriver{cfg: cfg, cache: newRepoCache(cfg.Store, cfg.Options.CacheCommits)}, nil
 }
 
+const (
+	// servicesAtOnce are derived and written together.
+	servicesAtOnce = 128
+	// chunksAtOnce run beside each other, so that one reads while another computes.
+	chunksAtOnce = 3
+)
+
 // Handle brings up to date what the keys name: services at once, everything else
 // by publishing the keys of the services it concerns. When it returns nil, all of
 // that is durable and the offsets of the keys may be committed (invariant 2).
@@ -83,16 +92,13 @@ func (d *Deriver) Handle(ctx context.Context, keys []schema.DirtyKey) error {
 			return err
 		}
 	}
+	chunks, ctx := errgroup.WithContext(ctx)
+	chunks.SetLimit(chunksAtOnce)
 	for chunk := range slices.Chunk(sortedByRepo(cat, ids), servicesAtOnce) {
-		if err := d.derive(ctx, cat, chunk); err != nil {
-			return err
-		}
+		chunks.Go(func() error { return d.derive(ctx, cat, chunk) })
 	}
-	return nil
+	return chunks.Wait() //nolint:wrapcheck // Of this package.
 }
-
-// servicesAtOnce bounds the facts in memory at a time.
-const servicesAtOnce = 64
 
 // split separates services from names that must be resolved, each once.
 func split(keys []schema.DirtyKey) (services []string, others []schema.DirtyKey) {
@@ -116,98 +122,9 @@ func split(keys []schema.DirtyKey) (services []string, others []schema.DirtyKey)
 func sortedByRepo(cat *catalogue, ids []string) []string {
 	slices.SortFunc(ids, func(a, b string) int {
 		if x, y := cat.repo(a), cat.repo(b); x != y {
-			return slices.Compare([]string{x}, []string{y})
+			return strings.Compare(x, y)
 		}
-		return slices.Compare([]string{a}, []string{b})
+		return strings.Compare(a, b)
 	})
 	return ids
-}
-
-// fanOut publishes the keys of the services that the others concern.
-func (d *Deriver) fanOut(ctx context.Context, cat *catalogue, others []schema.DirtyKey) error {
-	found := map[string]bool{}
-	add := func(ids []string) {
-		for _, id := range ids {
-			if id != "" {
-				found[id] = true
-			}
-		}
-	}
-	var repos, refs, incidents []string
-	all := false
-	for _, k := range others {
-		kind, name := k.Split()
-		if name == "" && k != schema.DirtyCatalog {
-			continue // Of a fact that names nothing.
-		}
-		switch kind {
-		case "repo":
-			repos = append(repos, name)
-			add(cat.ofRepo(name))
-		case "ref":
-			refs = append(refs, name)
-			add(cat.named(name))
-		case "incident":
-			incidents = append(incidents, name)
-		case string(schema.DirtyCatalog):
-			all = true
-		default:
-			d.cfg.Log.WarnContext(ctx, "ignoring a dirty key of unknown kind", "key", string(k))
-		}
-	}
-	if len(repos)+len(refs) > 0 || all {
-		var pairs []struct {
-			Ref  string `ch:"service_ref"`
-			Repo string `ch:"repo"`
-		}
-		if err := d.cfg.Store.Select(ctx, &pairs, selectDeployedNames, map[string]any{"all": flag(all), "repos": array(repos), "refs": array(refs)}); err != nil {
-			return fmt.Errorf("finding what is deployed: %w", err)
-		}
-		for _, p := range pairs {
-			add(cat.deployed(p.Ref, p.Repo))
-		}
-	}
-	if len(incidents) > 0 || all {
-		names, err := d.names(ctx, selectIncidentNames, map[string]any{"all": flag(all), "incidents": array(incidents)})
-		if err != nil {
-			return fmt.Errorf("finding what incidents name: %w", err)
-		}
-		for _, ref := range names {
-			add(cat.named(ref))
-		}
-	}
-	if all {
-		// What has rows is derived too: a service that is gone loses them.
-		names, err := d.names(ctx, selectDerivedServices, nil)
-		if err != nil {
-			return fmt.Errorf("finding derived services: %w", err)
-		}
-		add(names)
-		add(slices.Collect(maps.Keys(cat.services)))
-	}
-	out := make([]schema.DirtyKey, 0, len(found))
-	for _, id := range slices.Sorted(maps.Keys(found)) {
-		out = append(out, schema.DirtyService(id))
-	}
-	if len(out) == 0 {
-		return nil
-	}
-	if err := d.cfg.Outbox.PublishDirty(ctx, out...); err != nil {
-		return fmt.Errorf("publishing %d dirty services: %w", len(out), err)
-	}
-	return nil
-}
-
-func (d *Deriver) names(ctx context.Context, sql string, args map[string]any) ([]string, error) {
-	var rows []struct {
-		Name string `ch:"name"`
-	}
-	if err := d.cfg.Store.Select(ctx, &rows, sql, args); err != nil {
-		return nil, err
-	}
-	out := make([]string, len(rows))
-	for i, r := range rows {
-		out[i] = r.Name
-	}
-	return out, nil
 }

@@ -79,7 +79,7 @@ func TestNamesResolveToServices(t *testing.T) {
 	insert(t, db, facts...)
 	o := &outbox{}
 	d := newDeriver(t, db.Conn, o)
-	keys := settle(t, d, o, schema.DirtyCatalog)
+	keys := settle(t, d, o, schema.DirtyAll)
 	want := map[string][2][]string{
 		"shop":         {{"by alias", "by id", "by the repository's name", "unknown name of the only service", "whole repository of one"}, {"of two"}},
 		"pay":          {{"whole repository of two"}, {"of two"}},
@@ -278,7 +278,7 @@ func TestEveryFailureIsReportedAndHealsByHandlingAgain(t *testing.T) {
 		w.in.Incidents[i].ServiceRefs = []string{repo}
 	}
 	insert(t, db, w.facts()...)
-	keys := []schema.DirtyKey{schema.DirtyCatalog, schema.DirtyIncident("i1"), schema.DirtyRepo(repo), schema.DirtyService(repo)}
+	keys := []schema.DirtyKey{schema.DirtyAll, schema.DirtyCatalog, schema.DirtyIncident("i1"), schema.DirtyRepo(repo), schema.DirtyService(repo)}
 	for n := 1; ; n++ {
 		for _, table := range []string{"releases", "changes_deployed", "incidents"} {
 			if err := db.Exec(t.Context(), "TRUNCATE TABLE "+table, nil); err != nil {
@@ -338,7 +338,7 @@ func TestRepositoriesAreReadOnceAndThenByWhatChanged(t *testing.T) {
 	t.Parallel()
 	db := clickhousetest.New(t)
 	noon := day.Add(12 * time.Hour)
-	const whole, some = "authored_at, committed_at, title, cherry_picked_from, reverts, paths, paths_known\nFROM commits FINAL WHERE repo = {repo:String}", "sha IN {shas:Array(String)}"
+	const whole, some = "authored_at, committed_at, title, cherry_picked_from, reverts, paths, paths_known FROM commits FINAL WHERE repo IN {repos:Array(String)}", "sha IN {shas:Array(String)}"
 	commit := func(repo, sha string) *schema.Commit {
 		return &schema.Commit{Repo: repo, SHA: sha, AuthoredAt: day, Meta: version(1)}
 	}
@@ -361,7 +361,7 @@ func TestRepositoriesAreReadOnceAndThenByWhatChanged(t *testing.T) {
 		t.Errorf("two services of one repository: read %d times", n)
 	}
 	settle(t, d, o, mono...)
-	if n := r.count("\nFROM commits FINAL") + r.count("FROM reviews FINAL WHERE repo = "); n != 1 {
+	if n := r.count("authored_at, committed_at") + r.count("FROM reviews FINAL WHERE repo IN {repos:Array(String)} ORDER"); n != 1 {
 		t.Errorf("reviews and commits were read %d times, the reviews once before", n)
 	}
 	var many []schema.Fact
@@ -370,7 +370,7 @@ func TestRepositoriesAreReadOnceAndThenByWhatChanged(t *testing.T) {
 	}
 	insert(t, db, many...)
 	settle(t, d, o, mono...)
-	if a, b, c := r.count(some), r.count(whole), r.count("FROM changes FINAL WHERE repo = "); a != 1 || b != 0 || c != 1 {
+	if a, b, c := r.count(some), r.count(whole), r.count("FROM changes FINAL WHERE repo IN {repos:Array(String)} ORDER"); a != 1 || b != 0 || c != 1 {
 		t.Errorf("new commits: %d reads of them, %d of all, %d of changes", a, b, c)
 	}
 	settle(t, d, o, schema.DirtyService("g/other")) // Pushes the larger out.

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/headway-metrics/headway/schema"
 )
 
-// derive computes some services anew and writes what differs from what is stored.
+// derive computes some services anew and writes what differs from what is stored,
+// each table in one insert of one block: a reader sees all of it or nothing.
 func (d *Deriver) derive(ctx context.Context, cat *catalogue, ids []string) error {
 	// Before any fact is read: see Deriver on versions.
 	stamp, err := d.stamp(ctx)
@@ -20,37 +22,67 @@ func (d *Deriver) derive(ctx context.Context, cat *catalogue, ids []string) erro
 	if err != nil {
 		return err
 	}
-	var old, fresh Output
-	args := map[string]any{"services": array(ids)}
-	for _, q := range []struct {
-		dest any
-		sql  string
-	}{{&old.Releases, selectReleases}, {&old.Changes, selectChangesDeployed}, {&old.Incidents, selectIncidents}} {
-		if err := d.cfg.Store.Select(ctx, q.dest, q.sql, args); err != nil {
-			return fmt.Errorf("reading derived rows: %w", err)
+	var old [3]storedRows
+	for i, sql := range []string{selectReleases, selectChangesDeployed, selectIncidents} {
+		if old[i], err = d.storedRows(ctx, sql, ids); err != nil {
+			return err
 		}
 	}
-	for _, in := range inputs {
-		out := Service(in, d.cfg.Options)
-		fresh.Releases = append(fresh.Releases, out.Releases...)
-		fresh.Changes = append(fresh.Changes, out.Changes...)
-		fresh.Incidents = append(fresh.Incidents, out.Incidents...)
-	}
-	if err := write(ctx, d.cfg.Store, schema.ChangeDeployedTable, diff(old.Changes, fresh.Changes, changeKey, changeMeta, stamp)); err != nil {
+	var rows Output
+	err = d.withRepos(ctx, cat, inputs, func(in *Input) {
+		id := in.Service.ServiceID
+		out := Service(*in, d.cfg.Options)
+		rows.Releases = releaseKind.diff(rows.Releases, id, old[0][id], out.Releases, stamp)
+		rows.Changes = changeKind.diff(rows.Changes, id, old[1][id], out.Changes, stamp)
+		rows.Incidents = incidentKind.diff(rows.Incidents, id, old[2][id], out.Incidents, stamp)
+		*in = Input{} // What was needed of it is in rows.
+	})
+	if err != nil {
 		return err
 	}
-	if err := write(ctx, d.cfg.Store, schema.IncidentTable, diff(old.Incidents, fresh.Incidents, incidentKey, incidentMeta, stamp)); err != nil {
+	if err := write(ctx, d.cfg.Store, schema.ChangeDeployedTable, rows.Changes); err != nil {
 		return err
 	}
-	return write(ctx, d.cfg.Store, schema.ReleaseTable, diff(old.Releases, fresh.Releases, releaseKey, releaseMeta, stamp))
+	if err := write(ctx, d.cfg.Store, schema.IncidentTable, rows.Incidents); err != nil {
+		return err
+	}
+	return write(ctx, d.cfg.Store, schema.ReleaseTable, rows.Releases)
 }
 
-func write[T any](ctx context.Context, store Store, table string, rows []T) error {
-	if len(rows) == 0 {
-		return nil
+// commitsAtOnce bounds the commits read together; a larger repository is read alone.
+const commitsAtOnce = 100_000
+
+// withRepos calls do for each input with its repository, reading as many
+// repositories at a time as memory allows.
+func (d *Deriver) withRepos(ctx context.Context, cat *catalogue, inputs []Input, do func(*Input)) error {
+	of := map[string][]*Input{}
+	var without []*Input
+	for i := range inputs {
+		in := &inputs[i]
+		if repo := repository(cat, in); repo != "" && len(in.Deployments) > 0 {
+			of[repo] = append(of[repo], in)
+		} else {
+			without = append(without, in)
+		}
 	}
-	if err := store.InsertRows(ctx, table, rows); err != nil {
-		return fmt.Errorf("writing %d rows of %s: %w", len(rows), table, err)
+	for _, in := range without {
+		do(in)
+	}
+	now, err := d.cache.prints(ctx, slices.Sorted(maps.Keys(of)))
+	if err != nil {
+		return err
+	}
+	for _, repos := range now.batches(commitsAtOnce) {
+		loaded, err := d.cache.get(ctx, repos, now)
+		if err != nil {
+			return err
+		}
+		for _, repo := range repos {
+			for _, in := range of[repo] {
+				in.Repo = loaded[repo]
+				do(in)
+			}
+		}
 	}
 	return nil
 }
@@ -69,7 +101,7 @@ func (d *Deriver) stamp(ctx context.Context) (uint64, error) {
 	return rows[0].At, nil
 }
 
-// inputs reads the facts of some services.
+// inputs reads the facts of some services, but for their repositories.
 func (d *Deriver) inputs(ctx context.Context, cat *catalogue, ids []string) ([]Input, error) {
 	now := d.cfg.Now()
 	out := make([]Input, len(ids))
@@ -85,21 +117,6 @@ func (d *Deriver) inputs(ctx context.Context, cat *catalogue, ids []string) ([]I
 	}
 	if err := d.addFacts(ctx, cat, at, map[string]any{"services": array(ids), "refs": array(refs), "repos": array(repos)}); err != nil {
 		return nil, err
-	}
-	repoOf := map[string]string{}
-	var needed []string
-	for i := range out {
-		if repo := repository(cat, &out[i]); repo != "" && len(out[i].Deployments) > 0 {
-			repoOf[out[i].Service.ServiceID] = repo
-			needed = append(needed, repo)
-		}
-	}
-	loaded, err := d.cache.get(ctx, array(needed))
-	if err != nil {
-		return nil, err
-	}
-	for i := range out {
-		out[i].Repo = loaded[repoOf[out[i].Service.ServiceID]]
 	}
 	return out, nil
 }
@@ -177,40 +194,4 @@ func repository(cat *catalogue, in *Input) string {
 		return ""
 	}
 	return latest.Repo
-}
-
-// diff lists the rows to write: those that are new or differ, and tombstones of
-// those that no longer follow. Equal rows are not written again.
-func diff[T any](old, fresh []T, key func(*T) string, meta func(*T) *schema.DerivedMeta, stamp uint64) []T {
-	stored := make(map[string]*T, len(old))
-	for i := range old {
-		stored[key(&old[i])] = &old[i]
-	}
-	var out []T
-	for i := range fresh {
-		row := fresh[i]
-		k := key(&row)
-		was := stored[k]
-		delete(stored, k)
-		meta(&row).Version = stamp
-		if was != nil {
-			if meta(was).Deleted == 0 && sameRow(was, &row) {
-				continue
-			}
-			meta(&row).Version = max(stamp, meta(was).Version+1)
-		}
-		out = append(out, row)
-	}
-	gone := len(out)
-	for _, was := range stored {
-		if meta(was).Deleted != 0 {
-			continue
-		}
-		row := *was
-		meta(&row).Deleted = 1
-		meta(&row).Version = max(stamp, meta(was).Version+1)
-		out = append(out, row)
-	}
-	slices.SortFunc(out[gone:], func(a, b T) int { return cmp.Compare(key(&a), key(&b)) })
-	return out
 }

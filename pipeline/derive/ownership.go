@@ -9,7 +9,7 @@ import (
 
 // owners keeps the newest rows of a service's ownership, earliest first.
 func owners(rows []schema.Ownership) []schema.Ownership {
-	rows = newest(rows, func(o *schema.Ownership) string { return o.FactID() })
+	rows = slices.Clone(newest(rows, func(o *schema.Ownership) string { return o.FactID() }))
 	slices.SortFunc(rows, func(a, b schema.Ownership) int { return a.ValidFrom.Compare(b.ValidFrom) })
 	return rows
 }

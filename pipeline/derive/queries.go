@@ -1,10 +1,6 @@
 package derive
 
-import (
-	"slices"
-
-	"github.com/headway-metrics/headway/schema"
-)
+import "slices"
 
 // The statements of the deriver. Facts are read with FINAL (invariant 6), which
 // also hides deleted rows. Names are looked for without it: a superset does no
@@ -24,8 +20,18 @@ WHERE {all:UInt8} = 1 OR incident_id IN {incidents:Array(String)}`
 UNION DISTINCT SELECT DISTINCT service_id AS name FROM changes_deployed
 UNION DISTINCT SELECT DISTINCT service_id AS name FROM incidents`
 
-	selectDeployments = `SELECT source, url, version, is_deleted, deployment_id, repo, service_ref, environment, tier_hint, commit, deployed_version, branch, status, created_at, started_at, finished_at, is_rollback
-FROM deployments FINAL WHERE repo IN {repos:Array(String)} OR service_ref IN {refs:Array(String)}`
+	// Two arms, because an index of one column does not help where another may match.
+	deploymentColumns = `source, url, version, is_deleted, deployment_id, repo, service_ref, environment, tier_hint, commit, deployed_version, branch, status, created_at, started_at, finished_at, is_rollback`
+	selectDeployments = `SELECT ` + deploymentColumns + ` FROM deployments FINAL WHERE repo IN {repos:Array(String)}
+UNION ALL
+SELECT ` + deploymentColumns + ` FROM deployments FINAL WHERE service_ref IN {refs:Array(String)} AND repo NOT IN {repos:Array(String)}`
+
+	// Few deployments are found by an index, many by a set.
+	fewDeployments    = 200
+	selectHolders     = `SELECT DISTINCT service_id AS name FROM releases WHERE hasAny(deployments, {deployments:Array(String)})`
+	selectManyHolders = `SELECT DISTINCT service_id AS name FROM releases WHERE arrayExists(d -> d IN (SELECT arrayJoin({deployments:Array(String)})), deployments)`
+
+	selectApplied = `SELECT service_id, version, is_deleted, repo, paths, aliases, created_at FROM applied_services ORDER BY version DESC LIMIT 1 BY service_id`
 
 	selectIncidentUpdates = `SELECT source, url, version, is_deleted, incident_id, update_id, at, kind, service_refs, title, severity, started_at, cause
 FROM incident_updates FINAL
@@ -40,39 +46,32 @@ UNION ALL SELECT repo, 'reviews', count(), groupBitXor(cityHash64(change_id, rev
 
 	selectCommitVersions = `SELECT sha, version FROM commits FINAL WHERE repo = {repo:String}`
 
-	selectCommits = `SELECT source, url, version, is_deleted, repo, sha, parents, authored_at, committed_at, title, cherry_picked_from, reverts, paths, paths_known
-FROM commits FINAL WHERE repo = {repo:String}`
-	selectCommitsAmong = selectCommits + ` AND sha IN {shas:Array(String)}`
+	commitColumns = `source, url, version, is_deleted, repo, sha, parents, authored_at, committed_at, title, cherry_picked_from, reverts, paths, paths_known`
+	selectCommits = `SELECT ` + commitColumns + ` FROM commits FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, sha`
 
-	selectTags = `SELECT source, url, version, is_deleted, repo, name, commit, tagged_at FROM tags FINAL WHERE repo = {repo:String}`
+	selectCommitsAmong = `SELECT ` + commitColumns + ` FROM commits FINAL WHERE repo = {repo:String} AND sha IN {shas:Array(String)}`
+
+	selectTags = `SELECT source, url, version, is_deleted, repo, name, commit, tagged_at FROM tags FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, name`
 
 	selectChanges = `SELECT source, url, version, is_deleted, repo, change_id, number, title, author, author_is_bot, state, opened_at, merged_at, closed_at, merge_sha, head_sha, base_sha, base_branch, head_branch, commit_count, first_commit_at, labels, reverts
-FROM changes FINAL WHERE repo = {repo:String}`
+FROM changes FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, change_id`
 
-	selectReviews = `SELECT source, url, version, is_deleted, repo, change_id, review_id, reviewer, reviewer_is_bot, state, submitted_at FROM reviews FINAL WHERE repo = {repo:String}`
+	selectReviews = `SELECT source, url, version, is_deleted, repo, change_id, review_id, reviewer, reviewer_is_bot, state, submitted_at FROM reviews FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, change_id, review_id`
 )
 
-// Derived rows are read with their tombstones, which FINAL would hide: a row that
-// comes back must have a higher version than its tombstone.
+// Of derived rows only what tells them apart is read, tombstones included, which
+// FINAL would hide: a row that comes back must have a higher version than its
+// tombstone.
 const (
-	selectReleases = `SELECT service_id, team_id, version, is_deleted, release_id, repo, commit, deployed_version, environments, deployments, started_at, finished_at, succeeded, baseline, commit_known, changes, url, failed, failure_rule, failure_evidence, failure_url, failed_at, recovered_at, recovery_rule, recovery_evidence, rework, rework_rule, rework_evidence, excluded
-FROM releases WHERE service_id IN {services:Array(String)} ORDER BY version DESC LIMIT 1 BY service_id, release_id`
+	selectReleases = `SELECT service_id, release_id AS id, max(version) AS newest, argMax(is_deleted, version) AS deleted, argMax(content, version) AS print
+FROM releases WHERE service_id IN {services:Array(String)} GROUP BY service_id, release_id`
 
-	selectChangesDeployed = `SELECT service_id, team_id, version, is_deleted, change_id, release_id, repo, kind, title, url, rule, evidence, first_commit_at, opened_at, first_review_at, merged_at, deployed_at, coding_seconds, pickup_seconds, review_seconds, deploy_seconds, lead_seconds, merge_to_production_seconds, excluded
-FROM changes_deployed WHERE service_id IN {services:Array(String)} ORDER BY version DESC LIMIT 1 BY service_id, change_id`
+	selectChangesDeployed = `SELECT service_id, change_id AS id, max(version) AS newest, argMax(is_deleted, version) AS deleted, argMax(content, version) AS print
+FROM changes_deployed WHERE service_id IN {services:Array(String)} GROUP BY service_id, change_id`
 
-	selectIncidents = `SELECT service_id, team_id, version, is_deleted, incident_id, source, title, severity, started_at, resolved_at, reopened, url, release_id, rule, excluded
-FROM incidents WHERE service_id IN {services:Array(String)} ORDER BY version DESC LIMIT 1 BY service_id, incident_id`
+	selectIncidents = `SELECT service_id, incident_id AS id, max(version) AS newest, argMax(is_deleted, version) AS deleted, argMax(content, version) AS print
+FROM incidents WHERE service_id IN {services:Array(String)} GROUP BY service_id, incident_id`
 )
-
-// keys of the derived tables, as ORDER BY has them.
-func releaseKey(r *schema.Release) string       { return r.ServiceID + "\x00" + r.ReleaseID }
-func changeKey(c *schema.ChangeDeployed) string { return c.ServiceID + "\x00" + c.ChangeID }
-func incidentKey(i *schema.Incident) string     { return i.ServiceID + "\x00" + i.IncidentID }
-
-func releaseMeta(r *schema.Release) *schema.DerivedMeta       { return &r.DerivedMeta }
-func changeMeta(c *schema.ChangeDeployed) *schema.DerivedMeta { return &c.DerivedMeta }
-func incidentMeta(i *schema.Incident) *schema.DerivedMeta     { return &i.DerivedMeta }
 
 // array is a parameter of type Array(String): sorted, each once, never nil.
 func array(names []string) []string {

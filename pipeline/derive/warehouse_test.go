@@ -170,7 +170,7 @@ func TestFactsBecomeRows(t *testing.T) {
 	}
 
 	clear(s.written)
-	settle(t, d, o, schema.DirtyCatalog, schema.DirtyIncident("i1"), schema.DirtyRef(repo))
+	settle(t, d, o, schema.DirtyAll, schema.DirtyCatalog, schema.DirtyIncident("i1"), schema.DirtyRef(repo))
 	settle(t, newDeriver(t, s, o), o, schema.DirtyRepo(repo)) // With an empty cache.
 	if len(s.written) != 0 {
 		t.Errorf("deriving again wrote %v", s.written)
