@@ -34,11 +34,19 @@
 //     diverged, when it was deployed there earlier than the one it replaces. To
 //     undo a rollback is to go forward and blames nothing; nor does reverting a
 //     revert.
+//   - A deployment that was begun before the one it replaces, and finished after
+//     it, was overtaken. It puts an older version into production by accident:
+//     that is no rollback, and the newer one did not fail by it.
 //   - A hotfix blames the latest earlier release that brought something new.
 //   - An incident marks at most one release of a service, also one whose attempt
 //     failed if it names it: whoever names it says that it reached production.
+//     One that concerns several services marks a release of each only when what
+//     it names, a commit or a version, was put out by each: then each of these
+//     releases brought it to production. One that names a deployment marks the
+//     release of that alone.
 //   - The heuristic by time is used when no release of the service has stronger
-//     evidence.
+//     evidence, and only for incidents that name no cause and no other service:
+//     an incident never marks a release in each of several services by a guess.
 //   - A release is rework when it is a rollback, deploys a revert or a hotfix, or
 //     is the last to finish while an incident that names an earlier release was open.
 //   - Times before 1990 or more than a day in the future are absurd: the row is

@@ -240,9 +240,15 @@ func (o *outcomes) reverts(f *release, change int32) bool {
 }
 
 // byTime blames the release that was the last to be introduced when an incident
-// began, if that was not too long before.
+// began, if that was not too long before. It guesses only where nobody knows
+// better: not when the responders name a cause, be it one that is not deployed
+// here, and not when several services have the incident, for it would mark a
+// release of each.
 func (o *outcomes) byTime(incidents []*incident) {
 	for _, i := range incidents {
+		if i.cause != "" || !i.onlyOf(&o.in.Service) {
+			continue
+		}
 		started := i.row.StartedAt
 		at, _ := slices.BinarySearchFunc(o.live, started, func(r *release, t time.Time) int {
 			if r.introduced.After(t) {

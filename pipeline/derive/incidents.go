@@ -85,3 +85,12 @@ func foldIncident(updates []schema.IncidentUpdate, now time.Time) *incident {
 	}
 	return i
 }
+
+// onlyOf says that all names in the incident are names of one service. The name
+// of a repository is one unless the service shares it.
+func (i *incident) onlyOf(s *schema.Service) bool {
+	return !slices.ContainsFunc(i.refs, func(ref string) bool {
+		own := ref == s.ServiceID || slices.Contains(s.Aliases, ref) || (ref == s.Repo && len(s.Paths) == 0)
+		return !own
+	})
+}

@@ -18,8 +18,9 @@ type release struct {
 	// began and introduced are when its first deployment finished and first
 	// succeeded; only a release that succeeded is introduced.
 	began, introduced time.Time
-	// at is when each environment first had the version.
-	at map[string]time.Time
+	// at is when each environment first had the version, started when the
+	// deployment that brought it began.
+	at, started map[string]time.Time
 	// position of its first deployment among all of the service.
 	position int
 	// flagged: the sender itself says that it is a rollback.
@@ -123,7 +124,7 @@ func group(tries []attempt, in *Input, opt *Options) []*release {
 // finished.
 func (r *release) fill(tries []*attempt, in *Input) {
 	first := tries[0]
-	r.at = map[string]time.Time{}
+	r.at, r.started = map[string]time.Time{}, map[string]time.Time{}
 	r.row = schema.Release{
 		DerivedMeta: schema.DerivedMeta{ServiceID: in.Service.ServiceID},
 		ReleaseID:   first.DeploymentID,
@@ -144,7 +145,8 @@ func (r *release) fill(tries []*attempt, in *Input) {
 		if r.row.URL == "" {
 			r.row.URL = a.URL
 		}
-		if started := startedAt(a.Deployment, in.Now); r.row.StartedAt.IsZero() || started.Before(r.row.StartedAt) {
+		started := startedAt(a.Deployment, in.Now)
+		if r.row.StartedAt.IsZero() || started.Before(r.row.StartedAt) {
 			r.row.StartedAt = started
 		}
 		r.row.Deployments = append(r.row.Deployments, a.DeploymentID)
@@ -154,7 +156,7 @@ func (r *release) fill(tries []*attempt, in *Input) {
 		}
 		ends[a.Environment] = a.finishedAt
 		if a.succeeded() {
-			r.at[a.Environment] = a.finishedAt
+			r.at[a.Environment], r.started[a.Environment] = a.finishedAt, started
 			if r.row.Succeeded == 0 {
 				r.row.Succeeded, r.introduced = 1, a.finishedAt
 			}

@@ -30,7 +30,7 @@ func (c *claims) withdrawals() []*withdrawal {
 		slices.SortFunc(seq, func(a, b *release) int {
 			return cmp.Or(a.at[env].Compare(b.at[env]), cmp.Compare(a.order, b.order))
 		})
-		c.withdrawnIn(seq, found)
+		c.withdrawnIn(env, seq, found)
 	}
 	var out []*withdrawal
 	for _, r := range c.live {
@@ -49,7 +49,7 @@ func (c *claims) withdrawals() []*withdrawal {
 }
 
 // withdrawnIn looks at the releases of one environment in their order there.
-func (c *claims) withdrawnIn(seq []*release, found map[*release]*withdrawal) {
+func (c *claims) withdrawnIn(env string, seq []*release, found map[*release]*withdrawal) {
 	firstAt := map[string]int{}
 	for k, r := range seq {
 		if _, ok := firstAt[r.key]; !ok {
@@ -58,7 +58,10 @@ func (c *claims) withdrawnIn(seq []*release, found map[*release]*withdrawal) {
 		if k > 0 && r.key == seq[k-1].key {
 			continue
 		}
-		back := k > 0 && c.goesBack(r, seq[k-1], firstAt)
+		// What was begun before the release that it replaces was overtaken by it:
+		// nobody can have meant to take back what was not there yet.
+		overtaken := k > 0 && r.started[env].Before(seq[k-1].started[env])
+		back := k > 0 && !overtaken && c.goesBack(r, seq[k-1], firstAt)
 		if !back && !r.flagged {
 			continue
 		}

@@ -1,6 +1,8 @@
 package derive_test
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,8 +23,12 @@ var day = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 func at(t *testing.T, s string) time.Time {
 	t.Helper()
 	base := day
-	if len(s) > 5 {
-		base, s = day.AddDate(0, 0, int(s[0]-'0')), s[len(s)-5:]
+	if days, rest, ok := strings.Cut(s, "d "); ok {
+		n, err := strconv.Atoi(days)
+		if err != nil {
+			t.Fatal(err)
+		}
+		base, s = day.AddDate(0, 0, n), rest
 	}
 	clock, err := time.Parse("15:04", s)
 	if err != nil {
