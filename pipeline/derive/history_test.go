@@ -381,6 +381,9 @@ func (h *history) deploy() {
 		end = end.Add(-time.Duration(h.pick(600)) * time.Minute)
 	}
 	d.CreatedAt, d.FinishedAt = end.Add(-time.Minute), &end
+	if h.chance(10) { // A slow one, which others may overtake.
+		d.CreatedAt = end.Add(-time.Duration(h.pick(400)) * time.Minute)
+	}
 	d.DeploymentID = fmt.Sprintf("d%03d", (len(past)*37)%1000)
 	h.in.Deployments = append(h.in.Deployments, d)
 	if h.chance(25) {
@@ -400,6 +403,9 @@ func (h *history) incident() {
 		return &h.in.Incidents[len(h.in.Incidents)-1]
 	}
 	u := add(schema.IncidentTriggered)
+	if h.chance(15) {
+		u.ServiceRefs = []string{service, "pay"}
+	}
 	if h.chance(20) {
 		began := u.At.Add(-time.Hour)
 		u.StartedAt = &began
@@ -413,7 +419,7 @@ func (h *history) incident() {
 	}
 	for _, kind := range []string{schema.IncidentAcknowledged, schema.IncidentResolved, schema.IncidentReopened, schema.IncidentResolved, schema.IncidentDeleted} {
 		if h.chance(50) {
-			add(kind)
+			add(kind).ServiceRefs = nil // As senders do who name the service once.
 		}
 	}
 }

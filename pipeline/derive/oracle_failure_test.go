@@ -22,6 +22,7 @@ const (
 type oracleIncident struct {
 	row   schema.Incident
 	cause string
+	refs  []string
 	gone  bool
 	of    *oracleRelease
 }
@@ -45,6 +46,9 @@ func (o *oracle) incidents() []*oracleIncident {
 			i.row.StartedAt = *u.StartedAt
 		}
 		i.cause = cmp.Or(u.Cause, i.cause)
+		if len(u.ServiceRefs) > 0 {
+			i.refs = u.ServiceRefs
+		}
 		switch u.Kind {
 		case schema.IncidentResolved:
 			at := u.At
@@ -121,6 +125,9 @@ func (o *oracle) outcome() derive.Output {
 	for _, i := range incidents {
 		if strong {
 			break
+		}
+		if i.cause != "" || len(i.refs) > 1 {
+			continue // Somebody knows better, or it is not of this service alone.
 		}
 		var last *oracleRelease
 		for _, r := range o.live {
@@ -228,12 +235,12 @@ func (o *oracle) goBack() map[*oracleRelease]bool {
 	taken := map[*oracleRelease][]*oracleRelease{}
 	back := map[*oracleRelease]bool{}
 	for _, env := range []string{"production", "prod-eu", "prod-us"} {
-		arrival := map[*oracleRelease]time.Time{}
+		arrival, begun := map[*oracleRelease]time.Time{}, map[*oracleRelease]time.Time{}
 		var seq []*oracleRelease
 		for _, r := range o.live {
 			for _, d := range r.tries {
 				if d.Environment == env && d.Status == schema.StatusSuccess {
-					arrival[r] = *d.FinishedAt
+					arrival[r], begun[r] = *d.FinishedAt, d.CreatedAt
 					seq = append(seq, r)
 					break
 				}
@@ -252,7 +259,8 @@ func (o *oracle) goBack() map[*oracleRelease]bool {
 				if live.key == r.key {
 					continue
 				}
-				isBack = within(r, live) || (!within(live, r) && firstSeen(r.key) < firstSeen(live.key))
+				older := within(r, live) || (!within(live, r) && firstSeen(r.key) < firstSeen(live.key))
+				isBack = older && !begun[r].Before(begun[live])
 			}
 			if !isBack && !r.flagged {
 				continue
