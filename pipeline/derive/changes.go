@@ -19,10 +19,16 @@ const (
 
 // claims is which release first contains each commit and deploys each change.
 type claims struct {
-	in    *Input
-	opt   *Options
+	in   *Input
+	opt  *Options
+	live []*release
+	// books are those of the service's repositories, the present one first.
+	books []*book
+}
+
+// book is the claims in one repository.
+type book struct {
 	repo  *Repo
-	live  []*release
 	first []int32 // by commit: order of the first release that contains it, or unclaimed
 	by    []int32 // by change: order of the release that deploys it, or one of the above
 	rows  map[int32]*schema.ChangeDeployed
@@ -30,35 +36,70 @@ type claims struct {
 	// in production.
 	copied map[int32]bool
 	walker *walker
+	// based: a release has shown what was in production before the next.
+	based bool
+}
+
+func newBook(r *Repo) *book {
+	return &book{
+		repo: r, first: filled(len(r.graph.commits)), by: filled(len(r.requests) + len(r.graph.commits)),
+		rows: map[int32]*schema.ChangeDeployed{}, copied: map[int32]bool{}, walker: newWalker(r.graph),
+	}
 }
 
 // claim walks the graph from every live release down to what earlier ones
 // contain, so that all of them together touch each commit once.
 func claim(in *Input, opt *Options, live []*release) *claims {
-	c := &claims{in: in, opt: opt, repo: in.Repo, live: live, rows: map[int32]*schema.ChangeDeployed{}, copied: map[int32]bool{}, walker: newWalker(in.Repo.graph)}
-	c.first = filled(len(c.repo.graph.commits))
-	c.by = filled(len(c.repo.requests) + len(c.repo.graph.commits))
+	c := &claims{in: in, opt: opt, live: live, books: []*book{newBook(in.Repo)}}
+	for _, r := range in.Former {
+		c.books = append(c.books, newBook(r))
+	}
 	versions := map[string]bool{}
-	known := false
 	for i, r := range live {
 		r.fresh = !versions[r.key]
 		versions[r.key] = true
 		if i == 0 && !c.claimsHistory(r) {
 			r.row.Baseline = 1
 		}
-		if r.commit == none {
-			continue
+		if r.commit != none {
+			c.enter(r)
 		}
-		// A first release of unknown content leaves the next without a basis.
-		if !known && i > 0 && !c.claimsHistory(live[0]) {
-			r.row.Baseline = 1
-		}
-		known = true
-		fresh := c.walk(r)
-		r.fresh = len(fresh) > 0
-		c.deploy(r, fresh)
 	}
 	return c
+}
+
+// enter claims what a live release of a known commit contains. A commit that the
+// service's other repositories have too is in production as theirs as well, so
+// that a repository that was moved with its history goes on where it was.
+func (c *claims) enter(r *release) {
+	b := c.book(r)
+	moved := slices.ContainsFunc(c.books, func(o *book) bool { return o.based })
+	// A first release of unknown content leaves the next without a basis, and so
+	// does a move to where nothing is known of what was before.
+	if !b.based && (moved || (r.order > 0 && !c.claimsHistory(c.live[0]))) {
+		r.row.Baseline = 1
+	}
+	for _, o := range c.books {
+		k := r.commit
+		if o != b {
+			k = o.repo.graph.id(r.row.Commit)
+		}
+		if k == none {
+			continue
+		}
+		o.based = true
+		fresh := o.walk(r, k)
+		if o == b {
+			r.fresh = len(fresh) > 0
+		}
+		c.deploy(o, r, k, fresh)
+	}
+	r.row.Changes = uint32(len(r.changes)) //nolint:gosec // Fewer changes than 2³².
+}
+
+// book is the one of the release's repository.
+func (c *claims) book(r *release) *book {
+	return c.books[slices.IndexFunc(c.books, func(b *book) bool { return b.repo == r.repo })]
 }
 
 func filled(n int) []int32 {
@@ -80,18 +121,19 @@ func (c *claims) claimsHistory(first *release) bool {
 	return age >= 0 && age <= time.Duration(c.opt.BaselineDays)*24*time.Hour
 }
 
-// walk lists the commits that r is the first to contain.
-func (c *claims) walk(r *release) []int32 {
+// walk lists the commits of the repository that r, at commit k, is the first to
+// contain.
+func (b *book) walk(r *release, k int32) []int32 {
 	order := int32(r.order) //nolint:gosec // Fewer releases than 2³¹.
-	if c.first[r.commit] != unclaimed {
+	if b.first[k] != unclaimed {
 		return nil
 	}
-	c.first[r.commit] = order
-	fresh := []int32{r.commit}
+	b.first[k] = order
+	fresh := []int32{k}
 	for i := 0; i < len(fresh); i++ {
-		for _, p := range c.repo.graph.parents(fresh[i]) {
-			if p != none && c.first[p] == unclaimed {
-				c.first[p] = order
+		for _, p := range b.repo.graph.parents(fresh[i]) {
+			if p != none && b.first[p] == unclaimed {
+				b.first[p] = order
 				fresh = append(fresh, p)
 			}
 		}
@@ -99,44 +141,43 @@ func (c *claims) walk(r *release) []int32 {
 	return fresh
 }
 
-// deploy claims for r the changes that its fresh commits carry, whole changes
-// before copies of them.
-func (c *claims) deploy(r *release, fresh []int32) {
+// deploy claims for r, at commit tip of a book's repository, the changes that its
+// fresh commits carry, whole changes before copies of them.
+func (c *claims) deploy(b *book, r *release, tip int32, fresh []int32) {
 	slices.Sort(fresh)
-	trunk := c.trunk(r, fresh)
+	trunk := c.trunk(b, tip, fresh)
 	for _, k := range fresh {
-		for _, l := range c.repo.links[k] {
+		for _, l := range b.repo.links[k] {
 			if l.rule == schema.LinkAncestor {
-				c.take(r, l.change, l.rule, l.evidence)
+				c.take(b, r, l.change, l.rule, l.evidence)
 			}
 		}
-		switch n := c.repo.commitChange(k); {
-		case !c.repo.isOwnChange(k):
+		switch n := b.repo.commitChange(k); {
+		case !b.repo.isOwnChange(k):
 		case trunk(k):
-			c.take(r, n, schema.LinkCommit, c.repo.graph.commits[k].SHA)
-		case c.by[n] == unclaimed:
-			c.by[n] = elsewhere
+			c.take(b, r, n, schema.LinkCommit, b.repo.graph.commits[k].SHA)
+		case b.by[n] == unclaimed:
+			b.by[n] = elsewhere
 		}
 	}
 	for _, k := range fresh {
-		for _, l := range c.repo.links[k] {
-			if l.rule == schema.LinkCherryPick && c.complete(l, trunk(k)) {
-				c.take(r, l.change, l.rule, l.evidence)
+		for _, l := range b.repo.links[k] {
+			if l.rule == schema.LinkCherryPick && b.complete(l, trunk(k)) {
+				c.take(b, r, l.change, l.rule, l.evidence)
 			}
 		}
 	}
-	r.row.Changes = uint32(len(r.changes)) //nolint:gosec // Fewer changes than 2³².
 }
 
 // trunk says which commits may be changes of their own (Options.DirectCommits).
-func (c *claims) trunk(r *release, fresh []int32) func(int32) bool {
+func (c *claims) trunk(b *book, tip int32, fresh []int32) func(int32) bool {
 	switch c.opt.DirectCommits {
 	case DirectOff:
 		return func(int32) bool { return false }
 	case DirectFirstParent:
 		line := make(map[int32]bool, len(fresh))
-		order := c.first[r.commit]
-		for k := r.commit; k != none && c.first[k] == order && !line[k]; k = c.repo.graph.firstParent(k) {
+		order := b.first[tip]
+		for k := tip; k != none && b.first[k] == order && !line[k]; k = b.repo.graph.firstParent(k) {
 			line[k] = true
 		}
 		return func(k int32) bool { return line[k] }
@@ -146,61 +187,62 @@ func (c *claims) trunk(r *release, fresh []int32) func(int32) bool {
 
 // complete says that with this copy all of the change is in production. The copy
 // of a commit without request counts where the commit itself would.
-func (c *claims) complete(l link, trunk bool) bool {
+func (b *book) complete(l link, trunk bool) bool {
 	if l.part == none {
-		_, isCommit := c.repo.isCommit(l.change)
+		_, isCommit := b.repo.isCommit(l.change)
 		return !isCommit || trunk
 	}
-	c.copied[l.part] = true
-	q := &c.repo.requests[l.change]
+	b.copied[l.part] = true
+	q := &b.repo.requests[l.change]
 	all := func(commits []int32) bool {
-		return len(commits) > 0 && !slices.ContainsFunc(commits, func(k int32) bool { return !c.copied[k] })
+		return len(commits) > 0 && !slices.ContainsFunc(commits, func(k int32) bool { return !b.copied[k] })
 	}
 	return all(q.result) || all(q.branch)
 }
 
-// take gives a change to r unless an earlier release has it.
-func (c *claims) take(r *release, change int32, rule, evidence string) {
-	if c.by[change] != unclaimed {
+// take gives a change to r unless an earlier release has it. What is in
+// production from another repository is history here.
+func (c *claims) take(b *book, r *release, change int32, rule, evidence string) {
+	if b.by[change] != unclaimed {
 		return
 	}
-	if r.row.Baseline != 0 {
-		c.by[change] = history
+	if r.row.Baseline != 0 || b.repo != r.repo {
+		b.by[change] = history
 		return
 	}
-	touches, note := c.touches(change)
+	touches, note := c.touches(b, change)
 	if !touches {
-		c.by[change] = elsewhere
+		b.by[change] = elsewhere
 		return
 	}
-	c.by[change] = int32(r.order) //nolint:gosec // Fewer releases than 2³¹.
+	b.by[change] = int32(r.order) //nolint:gosec // Fewer releases than 2³¹.
 	r.changes = append(r.changes, change)
-	row := c.row(r, change)
+	row := c.row(b, r, change)
 	row.Rule = rule
 	row.Evidence = evidence
 	if note != "" {
 		row.Evidence += "; " + note
 	}
-	c.rows[change] = row
+	b.rows[change] = row
 }
 
 // row describes a change, without saying why r deploys it.
-func (c *claims) row(r *release, change int32) *schema.ChangeDeployed {
+func (c *claims) row(b *book, r *release, change int32) *schema.ChangeDeployed {
 	out := &schema.ChangeDeployed{
 		DerivedMeta: schema.DerivedMeta{ServiceID: c.in.Service.ServiceID, TeamID: teamAt(c.in.Ownerships, r.row.FinishedAt)},
 		ReleaseID:   r.row.ReleaseID,
-		Repo:        c.repo.id,
+		Repo:        b.repo.id,
 		DeployedAt:  r.row.FinishedAt,
 	}
 	var landed *time.Time
-	if k, ok := c.repo.isCommit(change); ok {
-		commit := &c.repo.graph.commits[k]
+	if k, ok := b.repo.isCommit(change); ok {
+		commit := &b.repo.graph.commits[k]
 		landed = &commit.CommittedAt
-		out.ChangeID = c.repo.id + "@" + commit.SHA
+		out.ChangeID = b.repo.id + "@" + commit.SHA
 		out.Kind, out.Title, out.URL = schema.ChangeKindCommit, commit.Title, commit.URL
 		out.FirstCommitAt = &commit.AuthoredAt
 	} else {
-		q := &c.repo.requests[change]
+		q := &b.repo.requests[change]
 		out.ChangeID = q.ChangeID
 		out.Kind, out.Title, out.URL = schema.ChangeKindRequest, q.Title, q.URL
 		out.FirstCommitAt, out.FirstReviewAt, out.MergedAt = q.firstCommit, q.firstReview, q.MergedAt
@@ -214,14 +256,14 @@ func (c *claims) row(r *release, change int32) *schema.ChangeDeployed {
 
 // touches says whether a change touches the service's paths, and what is not
 // known about that. A change whose paths are not known counts.
-func (c *claims) touches(change int32) (yes bool, note string) {
-	g := c.repo.graph
+func (c *claims) touches(b *book, change int32) (yes bool, note string) {
+	g := b.repo.graph
 	var commits []int32
-	k, isCommit := c.repo.isCommit(change)
+	k, isCommit := b.repo.isCommit(change)
 	if isCommit {
 		commits = []int32{k}
 	} else {
-		q := &c.repo.requests[change]
+		q := &b.repo.requests[change]
 		note = q.gap
 		commits = q.result
 		switch {

@@ -102,38 +102,43 @@ func (o *outcomes) named(i *incident) *release {
 	if r := o.deployer(i.cause); r != nil {
 		return r
 	}
-	id := o.repo.graph.lookup(i.cause)
 	same := func(r *release) bool {
+		id := r.repo.graph.lookup(i.cause)
 		return (id != none && r.commit == id) || r.row.Commit == i.cause ||
 			(r.row.DeployedVersion != "" && strings.TrimPrefix(r.row.DeployedVersion, "v") == strings.TrimPrefix(i.cause, "v"))
 	}
 	if r := latestBefore(o.all, i.row.StartedAt, same); r != nil {
 		return r
 	}
-	if id == none || o.first[id] < 0 {
-		return nil
-	}
-	if r := o.live[o.first[id]]; r.row.Baseline == 0 {
-		return r
+	for _, b := range o.books {
+		id := b.repo.graph.lookup(i.cause)
+		if id == none || b.first[id] < 0 {
+			continue
+		}
+		if r := o.live[b.first[id]]; r.row.Baseline == 0 {
+			return r
+		}
 	}
 	return nil
 }
 
 // deployer is the release that deployed the change of this id.
 func (o *outcomes) deployer(changeID string) *release {
-	n, ok := o.repo.byID[changeID]
-	if !ok {
-		sha, isOurs := strings.CutPrefix(changeID, o.repo.id+"@")
-		k := o.repo.graph.lookup(sha)
-		if !isOurs || k == none {
-			return nil
+	for _, b := range o.books {
+		n, ok := b.repo.byID[changeID]
+		if !ok {
+			sha, isOurs := strings.CutPrefix(changeID, b.repo.id+"@")
+			k := b.repo.graph.lookup(sha)
+			if !isOurs || k == none {
+				continue
+			}
+			n = b.repo.changeOf(k)
 		}
-		n = o.repo.changeOf(k)
+		if n != none && b.by[n] >= 0 {
+			return o.live[b.by[n]]
+		}
 	}
-	if n == none || o.by[n] < 0 {
-		return nil
-	}
-	return o.live[o.by[n]]
+	return nil
 }
 
 // latestBefore is the last of the fitting releases to begin before the time, or
@@ -183,13 +188,14 @@ func rework(r *release, rule, evidence string) {
 func (o *outcomes) repairs(back map[*release]bool) {
 	var candidate *release // the latest release that brought something new
 	for _, f := range o.live {
+		b := o.book(f)
 		for _, n := range f.changes {
-			if o.reverts(f, n) || !o.isHotfix(n) {
+			if o.reverts(b, f, n) || !o.isHotfix(b, n) {
 				continue
 			}
-			rework(f, schema.FailureHotfix, o.rows[n].ChangeID)
+			rework(f, schema.FailureHotfix, b.rows[n].ChangeID)
 			if candidate != nil {
-				o.repair(candidate, f, n, schema.FailureHotfix)
+				o.repair(candidate, f, b.rows[n], schema.FailureHotfix)
 			}
 		}
 		if f.fresh && !back[f] {
@@ -198,14 +204,13 @@ func (o *outcomes) repairs(back map[*release]bool) {
 	}
 }
 
-func (o *outcomes) isHotfix(change int32) bool {
-	_, isCommit := o.repo.isCommit(change)
-	return !isCommit && o.opt.hotfix(o.repo.requests[change].Labels)
+func (o *outcomes) isHotfix(b *book, change int32) bool {
+	_, isCommit := b.repo.isCommit(change)
+	return !isCommit && o.opt.hotfix(b.repo.requests[change].Labels)
 }
 
-// repair records that release f mends what r broke.
-func (o *outcomes) repair(r, f *release, change int32, rule string) {
-	row := o.rows[change]
+// repair records that release f mends with a change what r broke.
+func (o *outcomes) repair(r, f *release, row *schema.ChangeDeployed, rule string) {
 	o.blames[r] = append(o.blames[r], blame{rule, f.introduced, row.ChangeID, row.URL})
 	o.mends[r] = append(o.mends[r], mend{schema.RecoveryFix, f.row.FinishedAt, f.row.ReleaseID})
 }
@@ -213,27 +218,27 @@ func (o *outcomes) repair(r, f *release, change int32, rule string) {
 // reverts blames the releases whose changes the change takes back, and reports
 // whether there was something in production to take back. To revert a revert
 // brings a change back and blames nothing.
-func (o *outcomes) reverts(f *release, change int32) bool {
+func (o *outcomes) reverts(b *book, f *release, change int32) bool {
 	found := false
-	for _, t := range o.repo.undoes[change] {
+	for _, t := range b.repo.undoes[change] {
 		at := unclaimed
 		switch {
 		case t.change == none:
-			at = o.first[t.commit]
+			at = b.first[t.commit]
 			if at >= 0 && o.live[at].row.Baseline != 0 {
 				at = history
 			}
-		case len(o.repo.undoes[t.change]) == 0:
-			at = o.by[t.change]
+		case len(b.repo.undoes[t.change]) == 0:
+			at = b.by[t.change]
 		}
 		// What is deployed with its revert, or after it, never was a failure.
 		if at >= int32(f.order) || at == unclaimed || at == elsewhere { //nolint:gosec // Fewer releases than 2³¹.
 			continue
 		}
 		found = true
-		rework(f, schema.FailureRevert, o.rows[change].ChangeID)
+		rework(f, schema.FailureRevert, b.rows[change].ChangeID)
 		if at >= 0 {
-			o.repair(o.live[at], f, change, schema.FailureRevert)
+			o.repair(o.live[at], f, b.rows[change], schema.FailureRevert)
 		}
 	}
 	return found

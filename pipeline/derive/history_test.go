@@ -472,6 +472,10 @@ func setVersion(f schema.Fact, v uint64) {
 		x.Version = v
 	case *schema.Ownership:
 		x.Version = v
+	case *schema.Service:
+		x.Version = v
+	case *schema.Review:
+		x.Version = v
 	default:
 		panic(fmt.Sprintf("no version known for %T", f))
 	}

@@ -13,7 +13,9 @@ import (
 type release struct {
 	row schema.Release
 	// key is the identity of its version: the commit, else the version's text.
-	key    string
+	key string
+	// commit is an id in the graph of repo, or none.
+	repo   *Repo
 	commit int32
 	// began and introduced are when its first deployment finished and first
 	// succeeded; only a release that succeeded is introduced.
@@ -38,6 +40,7 @@ type attempt struct {
 	*schema.Deployment
 	key        string
 	sha        string
+	repo       *Repo
 	commit     int32
 	finishedAt time.Time
 }
@@ -54,8 +57,8 @@ func attempts(in *Input, opt *Options) []attempt {
 		if !finished || opt.tier(in.Service.ServiceID, d) != schema.TierProduction {
 			continue
 		}
-		a := attempt{Deployment: d, finishedAt: finishedAt(d)}
-		a.sha, a.commit = in.Repo.resolve(d)
+		a := attempt{Deployment: d, repo: in.repoOf(d), finishedAt: finishedAt(d)}
+		a.sha, a.commit = a.repo.resolve(d)
 		switch {
 		case a.sha != "":
 			a.key = "commit " + a.sha
@@ -105,7 +108,7 @@ func group(tries []attempt, in *Input, opt *Options) []*release {
 		a := &tries[i]
 		r := open[a.key]
 		if r == nil || a.finishedAt.Sub(r.began) > opt.FanOutWindow || overtaken[a.Environment] > r.position {
-			r = &release{key: a.key, commit: a.commit, began: a.finishedAt, position: i}
+			r = &release{key: a.key, repo: a.repo, commit: a.commit, began: a.finishedAt, position: i}
 			open[a.key] = r
 			out = append(out, r)
 		}
@@ -131,8 +134,8 @@ func (r *release) fill(tries []*attempt, in *Input) {
 		Repo:        first.Repo,
 		Commit:      first.sha,
 	}
-	if r.row.Repo == "" && in.Repo != nil {
-		r.row.Repo = in.Repo.id
+	if r.row.Repo == "" {
+		r.row.Repo = r.repo.id
 	}
 	if r.commit != none {
 		r.row.CommitKnown = 1
@@ -178,12 +181,12 @@ func (r *release) fill(tries []*attempt, in *Input) {
 
 // liveOrder gives the live releases in the order they were introduced, ancestors
 // first where two were introduced at once.
-func liveOrder(releases []*release, repo *Repo) []*release {
+func liveOrder(releases []*release) []*release {
 	generation := func(r *release) int32 {
 		if r.commit == none {
 			return none
 		}
-		return repo.graph.generation[r.commit]
+		return r.repo.graph.generation[r.commit]
 	}
 	var out []*release
 	for _, r := range releases {

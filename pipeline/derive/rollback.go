@@ -101,7 +101,13 @@ func (c *claims) includes(r, other *release) bool {
 	if r.commit == none || other.commit == none {
 		return false
 	}
+	b, k := c.book(r), other.commit
+	if other.repo != r.repo {
+		if k = r.repo.graph.id(other.row.Commit); k == none {
+			return false
+		}
+	}
 	// A commit's ancestors were in production no later than it: most answers
 	// need no walk.
-	return c.first[other.commit] <= c.first[r.commit] && c.walker.reaches(other.commit, r.commit)
+	return b.first[k] <= b.first[r.commit] && b.walker.reaches(k, r.commit)
 }

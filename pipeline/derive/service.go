@@ -17,8 +17,10 @@ type Input struct {
 	Deployments []schema.Deployment
 	// Incidents are all updates of the incidents that name the service.
 	Incidents []schema.IncidentUpdate
-	// Repo is the service's repository; nil when it has none.
-	Repo *Repo
+	// Repo is the service's repository; nil when it has none. Former are those that
+	// it was deployed from before it moved.
+	Repo   *Repo
+	Former []*Repo
 	// Now decides which times are absurd, and nothing else.
 	Now time.Time
 }
@@ -39,7 +41,7 @@ func Service(in Input, opt Options) Output {
 	}
 	in.Ownerships = owners(in.Ownerships)
 	all := group(attempts(&in, &opt), &in, &opt)
-	c := claim(&in, &opt, liveOrder(all, in.Repo))
+	c := claim(&in, &opt, liveOrder(all))
 	incidents := slices.DeleteFunc(foldIncidents(in.Incidents, in.Now), func(i *incident) bool { return i.withdrawn })
 	judge(c, all, incidents)
 
@@ -47,8 +49,10 @@ func Service(in Input, opt Options) Output {
 	for _, r := range all {
 		out.Releases = append(out.Releases, r.row)
 	}
-	for _, row := range c.rows {
-		out.Changes = append(out.Changes, *row)
+	for _, b := range c.books {
+		for _, row := range b.rows {
+			out.Changes = append(out.Changes, *row)
+		}
 	}
 	for _, i := range incidents {
 		i.row.ServiceID = in.Service.ServiceID
@@ -59,4 +63,15 @@ func Service(in Input, opt Options) Output {
 	slices.SortFunc(out.Changes, func(a, b schema.ChangeDeployed) int { return strings.Compare(a.ChangeID, b.ChangeID) })
 	slices.SortFunc(out.Incidents, func(a, b schema.Incident) int { return strings.Compare(a.IncidentID, b.IncidentID) })
 	return out
+}
+
+// repoOf is the repository that a deployment is of: the one that it names, if the
+// service was ever in that, else the service's own.
+func (in *Input) repoOf(d *schema.Deployment) *Repo {
+	for _, r := range in.Former {
+		if r.id == d.Repo {
+			return r
+		}
+	}
+	return in.Repo
 }

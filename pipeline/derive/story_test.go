@@ -44,11 +44,10 @@ func (w *world) deploys(each ...string) {
 }
 
 // deployTo adds a deployment to an environment that ended in a status.
-func (w *world) deployTo(env, status, id, commit, finished string) *schema.Deployment {
+func (w *world) deployTo(env, status, id, commit, finished string) {
 	w.t.Helper()
 	d := w.deploy(id, commit, finished)
 	d.Environment, d.Status = env, status
-	return d
 }
 
 // outage adds an incident from its beginning to its end ("" while it is open).
