@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/backstage"
+	"github.com/headway-metrics/headway/collectors/circleci"
 	"github.com/headway-metrics/headway/collectors/generic/api"
 	"github.com/headway-metrics/headway/collectors/generic/events"
 	"github.com/headway-metrics/headway/collectors/git"
@@ -19,6 +20,7 @@ func Entries() []collectors.Entry {
 	return []collectors.Entry{
 		api.Entry(),
 		backstage.Entry(),
+		circleci.Entry(),
 		events.Entry(),
 		git.Entry(),
 		github.Entry(),
