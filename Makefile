@@ -67,8 +67,10 @@ check-generated: generate ## Fail when a committed generated file is out of date
 	@git diff --exit-code -- deploy docs || { echo "generated files are out of date: run 'make generate' and commit"; exit 1; }
 
 .PHONY: bench
-bench: build ## Measure throughput and freshness end to end on this machine
+bench: build ## Measure throughput and freshness, a twentieth of a large organisation's year, and a large repository
 	@$(BIN) bench
+	@$(BIN) bench year --scale 0.05
+	@$(BIN) bench repository
 
 .PHONY: compose-secrets
 compose-secrets: ## Make random passwords for deploy/compose.yaml, once

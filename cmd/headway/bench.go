@@ -49,7 +49,7 @@ The generator runs on the same machine.`,
 	f.IntVar(&o.Rate, "rate", 500, "events per second beside the freshness probes")
 	f.IntVar(&o.Workers, "workers", 64, "requests under way at once")
 	f.StringVar(&profile, "cpuprofile", "", "write a CPU profile of Headway's own process to this file")
-	c.AddCommand(benchYear(s))
+	c.AddCommand(benchYear(s), benchRepository(s))
 	return c
 }
 

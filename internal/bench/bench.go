@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return Report{}, fmt.Errorf("making a directory for the measurement: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // It is in the system's temporary directory.
-	cfg, err := configuration(dir)
+	cfg, err := configuration(dir, "")
 	if err != nil {
 		return Report{}, err
 	}
@@ -81,7 +81,8 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	return report, err
 }
 
-func configuration(dir string) (config.Config, error) {
+// configuration of a Headway in a directory; more are further sources, in YAML.
+func configuration(dir, more string) (config.Config, error) {
 	path := filepath.Join(dir, "headway.yaml")
 	text := fmt.Sprintf(`
 data_dir: %s
@@ -90,7 +91,7 @@ embedded: {kafka_port: 0, clickhouse_port: 0, clickhouse_http_port: 0}
 sources:
   github: {webhook_secret_file: secret}
   api: {without_token: true}
-`, filepath.Join(dir, "data"))
+%s`, filepath.Join(dir, "data"), more)
 	for name, content := range map[string]string{path: text, filepath.Join(dir, "secret"): webhookSecret} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			return config.Config{}, fmt.Errorf("writing the measurement's configuration: %w", err)

@@ -86,7 +86,7 @@ func RunYear(ctx context.Context, o YearOptions) (YearReport, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return YearReport{}, fmt.Errorf("making the directory of the measurement: %w", err)
 	}
-	cfg, err := configuration(o.Dir)
+	cfg, err := configuration(o.Dir, "")
 	if err != nil {
 		return YearReport{}, err
 	}

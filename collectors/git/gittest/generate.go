@@ -2,6 +2,7 @@ package gittest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha1" //nolint:gosec // git names objects by it.
 	"encoding/hex"
@@ -13,8 +14,8 @@ import (
 	"strings"
 )
 
-// Start is the time of the first commit of a generated repository, in seconds:
-// 2024-01-01 00:00 UTC.
+// Start is the time of the first commit of a generated repository, in seconds,
+// when its shape says nothing else: 2024-01-01 00:00 UTC.
 const Start = 1704067200
 
 // Shape says what to generate. The same shape gives the same repository, to the
@@ -25,6 +26,8 @@ type Shape struct {
 	Commits int
 	// TagEvery is the mean number of commits between two releases.
 	TagEvery int
+	// Start is the time of the first commit in seconds; 0 means the constant Start.
+	Start int64
 }
 
 // Repository is what was generated.
@@ -46,7 +49,7 @@ func Generate(ctx context.Context, path string, shape Shape) (*Repository, error
 	}
 	g := &generator{
 		rng: rand.New(rand.NewPCG(shape.Seed, 0x9E3779B97F4A7C15)), //nolint:gosec // Reproducible, not secret.
-		now: Start, out: &Repository{Path: path},
+		now: cmp.Or(shape.Start, Start), out: &Repository{Path: path},
 	}
 	g.history(shape)
 	if _, err := git(ctx, nil, "", "init", "--quiet", "--bare", "--initial-branch=main", path); err != nil {
