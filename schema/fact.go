@@ -69,6 +69,12 @@ func GuessVersion(changed time.Time) uint64 {
 	return NewVersion(changed.AddDate(-50, 0, 0), 0)
 }
 
+// EarliestVersion is the version of a row of which the earliest counts, such as
+// when something was first seen: it falls as the time grows.
+func EarliestVersion(at time.Time) uint64 {
+	return NewVersion(time.UnixMilli(maxVersionMillis-min(max(at.UnixMilli(), 0), maxVersionMillis)), 0)
+}
+
 // VersionTime is the time part of a version.
 func VersionTime(v uint64) time.Time {
 	return time.UnixMilli(int64(v >> (rankBits + epochBits + hashBits))).UTC()

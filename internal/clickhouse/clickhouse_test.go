@@ -78,7 +78,7 @@ func TestEveryFactFitsItsTable(t *testing.T) {
 		&schema.Commit{}, &schema.Tag{}, &schema.Change{}, &schema.Review{}, &schema.Build{}, &schema.Deployment{},
 		&schema.IncidentUpdate{}, &schema.Ticket{}, &schema.Request{}, &schema.Service{}, &schema.Ownership{},
 		&schema.Team{}, &schema.Person{}, &schema.Membership{}, &schema.Identity{}, &schema.Capability{}, &schema.CapabilityUse{},
-		&schema.Workload{}, &schema.SurveyAnswer{}, &schema.SurveyParticipation{}, &schema.Receipt{}, &schema.DeadLetter{},
+		&schema.Workload{}, &schema.Finding{}, &schema.FindingStart{}, &schema.Scan{}, &schema.PolicyResult{}, &schema.Cost{}, &schema.SurveyAnswer{}, &schema.SurveyParticipation{}, &schema.Receipt{}, &schema.DeadLetter{},
 	}
 	for _, f := range facts {
 		if err := db.Insert(t.Context(), []schema.Fact{f}); err != nil {

@@ -46,7 +46,9 @@ func TestContract(t *testing.T) {
 	t.Parallel()
 	c := collectortest.Case{
 		Source: source(t), Sign: sign,
-		Strict: []string{"/v1/deployments", "/v1/incidents", "/v1/requests", "/v1/workloads"},
+		Strict: []string{
+			"/v1/deployments", "/v1/incidents", "/v1/requests", "/v1/workloads", "/v1/findings", "/v1/scans", "/v1/policy-results", "/v1/costs",
+		},
 	}
 	for _, path := range c.Strict {
 		body, err := os.ReadFile("testdata/" + strings.TrimPrefix(path, "/v1/") + ".json")
@@ -62,7 +64,7 @@ func TestContract(t *testing.T) {
 // against the golden file.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{"deployments", "incidents", "requests", "workloads"} {
+	for _, kind := range []string{"deployments", "incidents", "requests", "workloads", "findings", "scans", "policy-results", "costs"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			body, err := os.ReadFile("testdata/" + kind + ".json")
@@ -83,7 +85,10 @@ func TestGolden(t *testing.T) {
 
 func TestMistakesAreNamed(t *testing.T) {
 	t.Parallel()
-	const deployment = `"id":"1","service":"shop","environment":"prod","version":"v1"`
+	const (
+		deployment = `"id":"1","service":"shop","environment":"prod","version":"v1"`
+		finding    = `"id":"1","tool":"t","rule":"r","target":"x","kind":"code"`
+	)
 	tests := []struct{ path, body, want string }{
 		{"deployments", `{` + deployment + `,"status":"success","finished_at":"2026-01-01T00:00:00Z","colour":"red"}`, `unknown field "colour"`},
 		{"deployments", `{` + deployment + `,"status":"success"}`, "finished_at: is required"},
@@ -108,6 +113,21 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"workloads", `{"name":"w","environment":"prod","day":"today"}`, `day: is "today"`},
 		{"workloads", `{"environment":"prod","day":"2026-01-01"}`, "name: is required"},
 		{"workloads", `{"name":"w","environment":"prod","day":"2026-01-01","on_platform":"maybe"}`, `on_platform: is "maybe"`},
+		{"findings", `{` + finding + `,"state":"open"}`, "opened_at: is required"},
+		{"findings", `{` + finding + `,"state":"fixed","opened_at":"2026-01-01T00:00:00Z"}`, "closed_at: is required"},
+		{"findings", `{` + finding + `,"state":"open","opened_at":"2026-01-01T00:00:00Z","closed_at":"2026-01-01T00:00:00Z"}`, "closed_at: stands beside"},
+		{"findings", `{` + finding + `,"state":"open","opened_at":"2026-01-01T00:00:00Z","reason":"accepted"}`, "reason: stands beside"},
+		{"findings", `{` + finding + `,"state":"open","opened_at":"2026-01-01T00:00:00Z","deleted":true}`, "updated_at: is required with deleted"},
+		{"findings", `{` + finding + `,"state":"open","severity":"HIGH"}`, `severity: is "HIGH"`},
+		{"findings", `{"id":"1","state":"open","kind":"code"}`, "tool: is required\nrule: is required\nservice, repository, workload or target: is required"},
+		{"scans", `{"tool":"t","target":"x"}`, "at: is required"},
+		{"scans", `{"at":"2026-01-01T00:00:00Z"}`, "tool: is required\nservice, repository, workload or target: is required"},
+		{"policy-results", `{"policy":"p","resource":"r","outcome":"pass"}`, "at: is required"},
+		{"policy-results", `{"policy":"p","resource":"r","outcome":"denied","at":"2026-01-01T00:00:00Z"}`, "id: is required when outcome is denied"},
+		{"policy-results", `{"policy":"p","resource":"r","outcome":"violated"}`, `outcome: is "violated"`},
+		{"costs", `{"day":"2026-01-01","currency":"EUR"}`, "amount: is required"},
+		{"costs", `{"day":"2026-01-01","amount":1,"currency":"euro"}`, `currency: is "euro"`},
+		{"costs", `{"day":"January","amount":1,"currency":"EUR"}`, `day: is "January"`},
 	}
 	for _, tt := range tests {
 		status, message, events := post(t, "/v1/"+tt.path, tt.body)
@@ -133,8 +153,8 @@ func TestLaterVersionsOfTheFormatStayReadable(t *testing.T) {
 
 func FuzzNormalize(f *testing.F) {
 	s := source(f)
-	for _, kind := range []string{"deployment", "incident", "request", "workload"} {
-		b, err := os.ReadFile("testdata/" + kind + "s.json")
+	for _, kind := range []string{"deployment", "incident", "request", "workload", "finding", "scan", "policy_result", "cost"} {
+		b, err := os.ReadFile("testdata/" + strings.ReplaceAll(kind, "_", "-") + "s.json")
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -1,6 +1,6 @@
 // Package api is the source of Headway's own plain JSON, for systems without an
-// integration: POST /v1/deployments, /v1/incidents, /v1/requests and
-// /v1/workloads, one object or an array. The format is ours, so a mistake is
+// integration: POST /v1/deployments, /v1/incidents, /v1/requests, /v1/workloads,
+// /v1/findings, /v1/scans, /v1/policy-results and /v1/costs, one object or an array. The format is ours, so a mistake is
 // answered with 400 and the name of the field, before anything is stored.
 package api
 
@@ -30,7 +30,9 @@ type Config struct {
 func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name: Name, Title: "Headway JSON API", Group: collectors.GroupAnything, AlwaysOn: true,
-		Facts:     []string{"capability_uses", "deployments", "incident_updates", "requests", "workloads"},
+		Facts: []string{
+			"capability_uses", "costs", "deployments", "findings", "incident_updates", "policy_results", "requests", "scans", "workloads",
+		},
 		Signature: generic.SignatureInWords,
 		Config:    func() any { return &Config{} },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
@@ -82,6 +84,10 @@ func kinds() []kind {
 		{"api.incident", "incidents", parse[Incident]},
 		{"api.request", "requests", parse[Request]},
 		{"api.workload", "workloads", parse[Workload]},
+		{"api.finding", "findings", parse[Finding]},
+		{"api.scan", "scans", parse[Scan]},
+		{"api.policy_result", "policy-results", parse[PolicyResult]},
+		{"api.cost", "costs", parse[Cost]},
 	}
 }
 
