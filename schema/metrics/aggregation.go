@@ -101,6 +101,13 @@ func (m Metric) aggregation(w window) aggregate {
 		}
 	case NPS:
 		return npsAggregate()
+	case Sum:
+		return aggregate{
+			cells: []cell{{"c_n", "count()"}, {"c_sum", "sum(numerator)"}, {"c_some", "countIf(numerator != 0)"}},
+			value: "if(c_n = 0, NULL, c_sum)", n: "c_some", numerator: "c_sum",
+		}
+	case PerMonth:
+		return m.perMonth(w)
 	case PerHundred:
 		return aggregate{
 			cells: []cell{{"c_num", "sum(numerator)"}, {"c_den", "sum(denominator)"}},
@@ -108,6 +115,17 @@ func (m Metric) aggregation(w window) aggregate {
 		}
 	default:
 		return ratioAggregate()
+	}
+}
+
+// perMonth: the days of a bucket are those of the calendar that lie within the
+// metric's spans, so that a cost that is not known yet is not taken for none.
+func (m Metric) perMonth(w window) aggregate {
+	return aggregate{
+		cells: []cell{{"c_n", "count()"}, {"c_sum", "sum(numerator)"}},
+		also: fmt.Sprintf("%s AS span, greatest(0, dateDiff('day', greatest(%s, span.1), least(%s, span.2)) + 1) / 30.4375 AS months",
+			m.spans, w.day("bucket_from"), w.day("subtractMilliseconds(bucket_to, 1)")),
+		value: "if(c_n = 0, NULL, c_sum / nullIf(months, 0))", n: "c_n", numerator: "c_sum", denominator: "months",
 	}
 }
 

@@ -62,7 +62,7 @@ func TestCatalogue(t *testing.T) {
 	}
 	for id := range strings.FieldsSeq(`lead_time deployment_frequency change_failure_rate failed_deployment_recovery_time deployment_rework_rate
 		incident_restore_time teams_using_capabilities new_capability_adoption self_service_ratio time_to_production workloads_on_platform
-		support_ticket_volume platform_nps developer_satisfaction`) {
+		support_ticket_volume platform_nps developer_satisfaction security_finding_rate compliance_violation_rate platform_cost`) {
 		if !slices.Contains(seen, id) {
 			t.Errorf("there is no metric %s", id)
 		}

@@ -17,6 +17,11 @@ const (
 	UnitPerHundred Unit = "per_100"
 	// UnitNPS is a net promoter score from -100 to 100.
 	UnitNPS Unit = "nps"
+	// UnitCount is a number of things.
+	UnitCount Unit = "count"
+	// UnitPerMonth is an amount of a currency, which is a dimension, per month of
+	// 30.4375 days.
+	UnitPerMonth Unit = "per_month"
 )
 
 // Direction says which way a value should move.
@@ -47,6 +52,8 @@ const (
 	Cluster         Dimension = "cluster"
 	Cohort          Dimension = "cohort"
 	Mandated        Dimension = "mandated"
+	Policy          Dimension = "policy"
+	Currency        Dimension = "currency"
 	Survey          Dimension = "survey"
 	Wave            Dimension = "wave"
 	Question        Dimension = "question"
@@ -81,6 +88,11 @@ const (
 	// NPS: value is 100·(promoters − detractors)/answers with its adjusted Wald
 	// interval; a row's numerator is 1, 0 or −1.
 	NPS Aggregation = "nps"
+	// Sum: value is sum(numerator); without any row there is no value.
+	Sum Aggregation = "sum"
+	// PerMonth: value is sum(numerator) per month of 30.4375 days, over the days of
+	// the bucket that lie within the metric's spans.
+	PerMonth Aggregation = "per_month"
 )
 
 // Link is a source of a definition or of a warning.
@@ -120,6 +132,9 @@ type Metric struct {
 	distinct string
 	// lateDays is for how many days after a bucket its value is provisional.
 	lateDays int
+	// spans is, for PerMonth, the expression of the first and the last local date
+	// that rows can be of; it may name the dimensions of SplitBy.
+	spans string
 }
 
 // rowColumns are the columns that all rows have besides at and their dimensions.
@@ -154,6 +169,15 @@ func Catalogue() []Metric {
 		platformNPS(),
 		developerSatisfaction(),
 		surveyResponseRate(),
+		securityFindingRate(),
+		securityScanCoverage(),
+		securityBacklog(),
+		securityFindingAge(),
+		securityTimeToFix(),
+		complianceViolationRate(),
+		policyErrorRate(),
+		admissionDenials(),
+		platformCost(),
 	}
 }
 

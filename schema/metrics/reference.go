@@ -66,6 +66,10 @@ func (a Aggregation) sentence() string {
 		return "days with a row of all calendar days"
 	case PerHundred:
 		return "100 · sum of numerators / sum of denominators"
+	case Sum:
+		return "sum of numerators; n rows that are not 0"
+	case PerMonth:
+		return "sum of numerators per month of 30.4375 days; the denominator is the number of months, n the number of rows"
 	case NPS:
 		return "100 · (promoters − detractors) / answers, with the adjusted Wald interval"
 	default:

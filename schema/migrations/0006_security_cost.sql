@@ -63,35 +63,40 @@ LEFT JOIN {{table "workload_services"}} AS w ON w.workload = c.workload;
 
 -- A finding with its beginning and end. In a report it begins with the first
 -- report that shows it and ends with the first later one of the series that does
--- not; one that a report marks as dismissed never was open.
+-- not; one that a report marks as dismissed never was open. What the first report
+-- of a series shows was there before: a baseline.
 CREATE VIEW IF NOT EXISTS {{table "dated_findings"}} {{onCluster}} AS
 SELECT finding_id, fingerprint, kind, tool, rule, title, severity, path, target, repo, workload, service_ref, team_ref, url, began,
     multiIf(closed IS NOT NULL, closed, said = 'dismissed', began, next) AS ended,
-    if(said = 'open' AND next IS NOT NULL, 'fixed', said) AS state, reason
+    if(said = 'open' AND next IS NOT NULL, 'fixed', said) AS state, reason, baseline
 FROM (
     SELECT f.finding_id AS finding_id, f.fingerprint AS fingerprint, toString(f.kind) AS kind, toString(f.tool) AS tool, f.rule AS rule,
         f.title AS title, toString(f.severity) AS severity, f.path AS path, f.target AS target, f.repo AS repo, f.workload AS workload,
         f.service_ref AS service_ref, f.team_ref AS team_ref, f.url AS url, toString(f.state) AS said, toString(f.reason) AS reason,
         ifNull(f.opened_at, if(b.finding_id != '', b.at, f.seen_at)) AS began, f.closed_at AS closed,
-        if(f.report != '' AND n.report = f.report, toNullable(n.at), NULL) AS next
+        if(f.report != '' AND n.report = f.report, toNullable(n.at), NULL) AS next,
+        f.report != '' AND f.opened_at IS NULL AND began <= r.at AS baseline
     FROM (SELECT * FROM {{table "findings"}} FINAL) AS f
     LEFT JOIN (SELECT finding_id, at FROM {{table "finding_starts"}} FINAL) AS b ON b.finding_id = f.finding_id
     ASOF LEFT JOIN (SELECT report, at FROM {{table "scans"}} FINAL WHERE report != '') AS n ON n.report = f.report AND f.seen_at < n.at
+    LEFT JOIN (SELECT report, min(at) AS at FROM {{table "scans"}} FINAL WHERE report != '' GROUP BY report) AS r ON r.report = f.report
 );
 
 -- What several tools, files or images say of one weakness of one service is one
 -- finding: it began when the first began, ended when the last ended, and is as
--- severe as the worst says.
+-- severe as the worst says. A service that was made in the month before its first
+-- report has no baseline.
 CREATE VIEW IF NOT EXISTS {{table "owned_findings"}} {{onCluster}} AS
 SELECT g.finding AS finding_id, g.service AS service_id, g.fingerprint AS fingerprint, g.kind AS kind, g.rule AS rule, g.title AS title,
     ['critical', 'high', 'medium', 'low', 'unknown'][g.worst] AS severity, g.tools AS tools, g.places AS places, g.url AS url,
     g.state AS state, g.reason AS reason, g.opened AS opened_at, if(g.open > 0, NULL, toNullable(g.closed)) AS closed_at,
+    g.baseline AND NOT ifNull(m.created_at > subtractDays(g.opened, 30) AND m.created_at <= g.opened, 0) AS baseline,
     multiIf(g.team_ref != '', multiIf(t.team_id != '', t.team_id, l.team_id != '', l.team_id, g.team_ref),
         o.owners[greatest(1, arrayCount(x -> x.1 <= g.opened, o.owners))].2) AS team_id
 FROM (
     SELECT service, fingerprint, argMin(finding_id, (began, finding_id)) AS finding, argMin(kind, (began, finding_id)) AS kind,
         argMin(rule, (began, finding_id)) AS rule, argMin(title, (began, finding_id)) AS title, argMin(url, (began, finding_id)) AS url,
-        argMin(team_ref, (began, finding_id)) AS team_ref,
+        argMin(team_ref, (began, finding_id)) AS team_ref, argMin(baseline, (began, finding_id)) AS baseline,
         min(if(severity IN ('critical', 'high', 'medium', 'low'), indexOf(['critical', 'high', 'medium', 'low'], severity), 5)) AS worst,
         arraySort(groupUniqArray(tool)) AS tools, arraySort(groupUniqArray(if(path = '', target, path))) AS places,
         argMax(state, (ended IS NULL, ifNull(ended, began), finding_id)) AS state,
@@ -100,7 +105,7 @@ FROM (
     FROM (
         SELECT f.finding_id AS finding_id, f.fingerprint AS fingerprint, f.kind AS kind, f.tool AS tool, f.rule AS rule, f.title AS title,
             f.severity AS severity, f.path AS path, f.target AS target, f.url AS url, f.team_ref AS team_ref, f.state AS state,
-            f.reason AS reason, f.began AS began, f.ended AS ended,
+            f.reason AS reason, f.began AS began, f.ended AS ended, f.baseline AS baseline,
             multiIf(s.service_id != '', s.service_id, f.service_ref != '', f.service_ref,
                 (arrayFirst(x -> empty(x.1) OR arrayExists(y -> startsWith(f.path, y), x.1), p.services).2 AS by_path) != '', by_path,
                 f.repo != '', f.repo, w.service_id) AS service
@@ -111,6 +116,7 @@ FROM (
     )
     GROUP BY service, if(service = '', target, ''), fingerprint
 ) AS g
+LEFT JOIN (SELECT service_id, created_at FROM {{table "services"}} FINAL) AS m ON m.service_id = g.service
 LEFT JOIN {{table "service_owners"}} AS o ON o.service_id = g.service
 LEFT JOIN {{table "team_refs"}} AS t ON t.ref = g.team_ref
 LEFT JOIN {{table "team_refs"}} AS l ON l.ref = lower(splitByRegexp('[:/]', g.team_ref)[-1]);
