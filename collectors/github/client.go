@@ -33,7 +33,9 @@ var errRefused = errors.New("GitHub refuses the credential (401); renew sources.
 // client asks the REST API through go-github, whose types drop fields: objects
 // are kept as they come.
 type client struct {
-	api      *gh.Client
+	api *gh.Client
+	// app asks as the App itself, not as its installation; nil without an App.
+	app      *gh.Client
 	token    secret.String
 	timeout  time.Duration
 	requests int
@@ -48,6 +50,14 @@ func newClient(cfg Config, deps collectors.Deps, now func() time.Time) (*client,
 	if base == nil {
 		base = http.DefaultTransport
 	}
+	// go-github does not close the body of an answer that is no success, so a
+	// Timeout here would keep a goroutine for each until it runs out; ask has one.
+	dial := func(base http.RoundTripper) *gh.Client {
+		api := gh.NewClient(&http.Client{Transport: &budget.Transport{Base: base, Budget: &budget.Budget{}, Now: now}})
+		api.BaseURL = root
+		return api
+	}
+	var asApp *gh.Client
 	app := cfg.App != (App{})
 	switch {
 	case app && cfg.Token != "":
@@ -63,22 +73,23 @@ func newClient(cfg Config, deps collectors.Deps, now func() time.Time) (*client,
 			return nil, errors.New("sources.github.app.private_key: is no RSA key in PEM; download it again from the App's settings")
 		}
 		installation.BaseURL = strings.TrimSuffix(root.String(), "/")
-		base = installation
+		itself, err := ghinstallation.NewAppsTransport(base, cfg.App.ID, []byte(cfg.App.PrivateKey.Reveal()))
+		if err != nil {
+			return nil, errors.New("sources.github.app.private_key: is no RSA key in PEM; download it again from the App's settings")
+		}
+		asApp, base = dial(itself), installation
 	}
-	// go-github does not close the body of an answer that is no success, so a
-	// Timeout here would keep a goroutine for each until it runs out; get has one.
-	api := gh.NewClient(&http.Client{Transport: &budget.Transport{Base: base, Budget: &budget.Budget{}, Now: now}})
-	api.BaseURL = root
 	timeout := deps.HTTP.Timeout
 	if timeout == 0 {
 		timeout = defaultTimeout
 	}
-	return &client{api: api, token: cfg.Token, timeout: timeout}, nil
+	return &client{api: dial(base), app: asApp, token: cfg.Token, timeout: timeout}, nil
 }
 
 // answer is what a request gave beside its body.
 type answer struct {
 	next        int
+	cursor      string
 	etag        string
 	notModified bool
 }
@@ -86,8 +97,25 @@ type answer struct {
 // get asks for path, below the API's root, into v. With an etag that still holds
 // the answer is notModified, which costs nothing of the budget.
 func (c *client) get(ctx context.Context, path, etag string, v any) (answer, error) {
+	return c.ask(ctx, http.MethodGet, path, etag, v)
+}
+
+// post asks GitHub to do something that needs no words and is answered with none.
+func (c *client) post(ctx context.Context, path string) error {
+	_, err := c.ask(ctx, http.MethodPost, path, "", nil)
+	if _, accepted := errors.AsType[*gh.AcceptedError](err); accepted {
+		return nil
+	}
+	return err
+}
+
+func (c *client) ask(ctx context.Context, method, path, etag string, v any) (answer, error) {
 	c.requests++
-	req, err := c.api.NewRequest(http.MethodGet, path, nil)
+	api := c.api
+	if c.app != nil && strings.HasPrefix(path, "app/") {
+		api = c.app
+	}
+	req, err := api.NewRequest(method, path, nil)
 	if err != nil {
 		return answer{}, fmt.Errorf("asking GitHub for %s: %w", path, err)
 	}
@@ -100,7 +128,7 @@ func (c *client) get(ctx context.Context, path, etag string, v any) (answer, err
 	}
 	asking, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	res, err := c.api.Do(asking, req, v)
+	res, err := api.Do(asking, req, v)
 	if res != nil && res.StatusCode == http.StatusNotModified {
 		return answer{etag: etag, notModified: true}, nil
 	}
@@ -111,7 +139,7 @@ func (c *client) get(ctx context.Context, path, etag string, v any) (answer, err
 	if err != nil {
 		return answer{}, c.explain(path, err)
 	}
-	return answer{next: res.NextPage, etag: res.Header.Get("ETag")}, nil
+	return answer{next: res.NextPage, cursor: res.Cursor, etag: res.Header.Get("ETag")}, nil
 }
 
 // explain turns go-github's errors into those of the collectors.

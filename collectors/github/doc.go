@@ -32,6 +32,7 @@ type Config struct {
 	App           App           `yaml:"app" json:"app,omitzero" jsonschema:"description=GitHub App for the API instead of a token"`
 	APIURL        string        `yaml:"api_url" json:"api_url,omitempty" jsonschema:"description=Root of the REST API; https://HOST/api/v3/ for GitHub Enterprise Server,default=https://api.github.com/"`
 	Interval      time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,description=Time between two polls,default=5m"`
+	Redeliver     bool          `yaml:"redeliver" json:"redeliver,omitempty" jsonschema:"description=Ask GitHub again for webhook deliveries of the last three days that nobody could receive,default=true"`
 	BackfillDays  int           `yaml:"backfill_days" json:"backfill_days,omitempty" jsonschema:"description=How many days back the first poll reads,default=180"`
 
 	Deployments []WorkflowDeployment `yaml:"deployments" json:"deployments,omitempty" jsonschema:"description=Workflows whose runs are deployments although they create none in GitHub"`
@@ -65,7 +66,7 @@ type Labels struct {
 // DefaultConfig is what an empty part of the configuration means.
 func DefaultConfig() Config {
 	return Config{
-		APIURL: "https://api.github.com/", Interval: 5 * time.Minute, BackfillDays: 180,
+		APIURL: "https://api.github.com/", Interval: 5 * time.Minute, BackfillDays: 180, Redeliver: true,
 		Labels: Labels{
 			Incident: []string{"incident", "outage"},
 			Request:  []string{"request", "platform-request"},

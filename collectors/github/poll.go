@@ -39,11 +39,16 @@ type poller struct {
 	names         []string
 	interval      time.Duration
 	backfill      time.Duration
+	// redeliver says that failed deliveries are asked for again.
+	redeliver bool
 
 	// What follows may be lost: it only saves requests.
 	repositories []repository
 	discovered   time.Time
 	checked      map[string]time.Time
+	hooks        []string
+	hooksFound   time.Time
+	swept        time.Time
 }
 
 func newPoller(cfg Config, deps collectors.Deps, now func() time.Time) (*poller, error) {
@@ -65,12 +70,15 @@ func newPoller(cfg Config, deps collectors.Deps, now func() time.Time) (*poller,
 	return &poller{
 		client: c, logger: deps.Logger, now: now, organisations: cfg.Organisations, names: cfg.Repositories,
 		interval: cfg.Interval, backfill: time.Duration(cfg.BackfillDays) * 24 * time.Hour, checked: map[string]time.Time{},
+		redeliver: cfg.Redeliver && cfg.WebhookSecret != "",
 	}, nil
 }
 
 // cursor is how far each resource of each repository has been read.
 type cursor struct {
 	Repositories map[string]map[string]*position `json:"repositories"`
+	// Hooks are how far the deliveries of each webhook have been looked at.
+	Hooks map[string]*sweep `json:"hooks,omitempty"`
 }
 
 // position in a list that is read from the newest to the oldest. A pass that was
@@ -123,6 +131,14 @@ func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) er
 		ctx := ctx
 		if !live {
 			ctx = budget.WithReserve(ctx, backfillReserve)
+			switch err := p.sweepAll(ctx, cur); {
+			case errors.Is(err, budget.ErrReserved):
+				return problems
+			case fatal(err):
+				return err
+			default:
+				problems = errors.Join(problems, err)
+			}
 		}
 		for _, repo := range repos {
 			for _, res := range resources() {
