@@ -9,6 +9,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/generic/events"
 	"github.com/headway-metrics/headway/collectors/git"
 	"github.com/headway-metrics/headway/collectors/github"
+	"github.com/headway-metrics/headway/collectors/gitlab"
 	"github.com/headway-metrics/headway/collectors/gitops"
 	"github.com/headway-metrics/headway/collectors/jenkins"
 	"github.com/headway-metrics/headway/collectors/jira"
@@ -24,6 +25,7 @@ func Entries() []collectors.Entry {
 		events.Entry(),
 		git.Entry(),
 		github.Entry(),
+		gitlab.Entry(),
 		gitops.Entry(),
 		jenkins.Entry(),
 		jira.Entry(),

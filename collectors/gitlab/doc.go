@@ -1,0 +1,119 @@
+// Package gitlab is the source of GitLab.com, GitLab Dedicated and self-managed
+// GitLab: webhooks of projects, groups and the whole system. An event holds one
+// webhook payload.
+//
+// The traps, each with a test of its name:
+//   - times come in three forms: RFC 3339, "… UTC" and "… +0200";
+//   - a push lists at most 20 commits, the newest; the REST API has the others;
+//   - a push does not say that it was forced, so what it says of parents is
+//     believed of the default branch only;
+//   - a deployment's webhook has no full SHA: it is at the end of commit_url;
+//   - a job that may fail leaves its pipeline green: the job tells of its
+//     deployment, never the pipeline;
+//   - a deployment is told by its own webhook, its job, its pipeline and the REST
+//     API, and is one: it has the id of its job;
+//   - an incident is a work_item of type Incident, an issue is an issue;
+//   - no webhook but that of the merge says when a request was merged;
+//   - a squash or a fast-forward leaves no merge commit;
+//   - a request from a fork may have a branch of any name, also "main";
+//   - e-mail addresses may be "[REDACTED]"; none is read.
+package gitlab
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/signature"
+	"github.com/headway-metrics/headway/internal/secret"
+)
+
+// Name of the source.
+const Name = "gitlab"
+
+// Config is sources.gitlab.
+type Config struct {
+	SigningTokens  []secret.String `yaml:"signing_tokens" json:"signing_tokens,omitempty" jsonschema:"description=Signing tokens (whsec_…) of the webhooks at /hooks/gitlab; several while one is being replaced"`
+	WebhookSecrets []secret.String `yaml:"webhook_secrets" json:"webhook_secrets,omitempty" jsonschema:"description=Secret tokens (X-Gitlab-Token) of webhooks that have no signing token; several while one is being replaced"`
+
+	Labels Labels `yaml:"labels" json:"labels,omitzero" jsonschema:"description=What the labels of issues mean"`
+}
+
+// Labels are regular expressions, matched against whole labels without regard
+// to case. An issue is a ticket of the first kind that fits, else a task; one of
+// type Incident is an incident whatever its labels say.
+type Labels struct {
+	Incident []string `yaml:"incident" json:"incident,omitempty" jsonschema:"description=Labels of incidents; regular expressions for whole labels"`
+	Request  []string `yaml:"request" json:"request,omitempty" jsonschema:"description=Labels of requests to the platform; regular expressions for whole labels"`
+	Support  []string `yaml:"support" json:"support,omitempty" jsonschema:"description=Labels of support; regular expressions for whole labels"`
+	Feature  []string `yaml:"feature" json:"feature,omitempty" jsonschema:"description=Labels of feature requests; regular expressions for whole labels"`
+	Bug      []string `yaml:"bug" json:"bug,omitempty" jsonschema:"description=Labels of bugs; regular expressions for whole labels"`
+}
+
+// DefaultConfig is what an empty part of the configuration means.
+func DefaultConfig() Config {
+	return Config{Labels: Labels{
+		Incident: []string{"(?:type::)?(?:incident|outage)"},
+		Request:  []string{"(?:type::)?(?:platform-)?request"},
+		Support:  []string{"(?:type::)?(?:support|question)"},
+		Feature:  []string{"(?:type::)?(?:feature|feature[ -]request|enhancement)"},
+		Bug:      []string{"(?:type::)?bug"},
+	}}
+}
+
+// Entry is the source's line in the registry.
+func Entry() collectors.Entry {
+	return collectors.Entry{
+		Name: Name, Title: "GitLab", Group: collectors.GroupCode,
+		Facts:     []string{"builds", "changes", "commits", "deployments", "incident_updates", "requests", "reviews", "tags", "tickets"},
+		Signature: "signing token (Standard Webhooks: `webhook-signature`, base64 HMAC-SHA256 of id, time and body), or secret token `X-Gitlab-Token`",
+		Config:    func() any { c := DefaultConfig(); return &c },
+		New: func(cfg any, _ collectors.Deps) (collectors.Source, error) {
+			c, ok := cfg.(*Config)
+			if !ok {
+				return nil, fmt.Errorf("gitlab: configuration is a %T", cfg)
+			}
+			return New(*c)
+		},
+	}
+}
+
+// Source receives webhooks, polls the REST API, and reads the events of both.
+type Source struct {
+	signed signature.StandardWebhooks
+	plain  signature.Plain
+	labels labelRules
+}
+
+// New makes the source.
+func New(cfg Config) (*Source, error) {
+	s := &Source{
+		signed: signature.StandardWebhooks{Secrets: cfg.SigningTokens},
+		plain:  signature.Plain{Header: "X-Gitlab-Token", Secrets: cfg.WebhookSecrets},
+	}
+	for key, secrets := range map[string][]secret.String{"signing_tokens": cfg.SigningTokens, "webhook_secrets": cfg.WebhookSecrets} {
+		for i, v := range secrets {
+			if v == "" {
+				return nil, fmt.Errorf("sources.gitlab.%s[%d] is empty: take it out or give the secret", key, i)
+			}
+		}
+	}
+	var err error
+	if s.labels, err = compileLabels(cfg.Labels); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Name implements collectors.Source.
+func (*Source) Name() string { return Name }
+
+// Verify implements collectors.Webhook. A delivery that is signed must be signed
+// well, whatever else it carries; one that is not needs the secret token.
+func (s *Source) Verify(header http.Header, body []byte, now time.Time) error {
+	if len(s.signed.Secrets) > 0 && (header.Get("webhook-signature") != "" || len(s.plain.Secrets) == 0) {
+		return s.signed.Verify(header, body, now)
+	}
+	return s.plain.Verify(header, body, now)
+}

@@ -1,0 +1,240 @@
+package gitlab
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/headway-metrics/headway/schema"
+)
+
+// labelRules are the compiled Labels.
+type labelRules struct{ incident, request, support, feature, bug []*regexp.Regexp }
+
+func compileLabels(l Labels) (labelRules, error) {
+	var out labelRules
+	for _, k := range []struct {
+		key  string
+		from []string
+		to   *[]*regexp.Regexp
+	}{
+		{"incident", l.Incident, &out.incident},
+		{"request", l.Request, &out.request},
+		{"support", l.Support, &out.support},
+		{"feature", l.Feature, &out.feature},
+		{"bug", l.Bug, &out.bug},
+	} {
+		for i, expr := range k.from {
+			re, err := regexp.Compile(`(?i)^(?:` + expr + `)$`)
+			if err != nil {
+				return labelRules{}, fmt.Errorf("sources.gitlab.labels.%s[%d]: %w; correct the regular expression", k.key, i, err)
+			}
+			*k.to = append(*k.to, re)
+		}
+	}
+	return out, nil
+}
+
+func anyLabel(rules []*regexp.Regexp, l labels) bool {
+	return slices.ContainsFunc(rules, func(re *regexp.Regexp) bool { return slices.ContainsFunc(l, re.MatchString) })
+}
+
+func (r labelRules) ticketType(i *issue) string {
+	switch {
+	case i.kind() == "incident", anyLabel(r.incident, i.Labels):
+		return schema.TicketIncident
+	case anyLabel(r.request, i.Labels):
+		return schema.TicketRequest
+	case anyLabel(r.support, i.Labels):
+		return schema.TicketSupport
+	case anyLabel(r.feature, i.Labels):
+		return schema.TicketFeature
+	case anyLabel(r.bug, i.Labels):
+		return schema.TicketBug
+	}
+	return schema.TicketTask
+}
+
+// named is the value of a label "key::value", as GitLab scopes them, or
+// "key:value" or "key/value".
+func named(key string, l labels) string {
+	for _, name := range l {
+		for _, sep := range []string{"::", ":", "/"} {
+			k, v, ok := strings.Cut(name, sep)
+			if ok && strings.EqualFold(strings.TrimSpace(k), key) {
+				return strings.TrimSpace(v)
+			}
+		}
+	}
+	return ""
+}
+
+var severityLabel = regexp.MustCompile(`(?i)^(?:sev-?[0-9]|p[0-9])$`)
+
+// severity by label, else the incident's own.
+func (i *issue) severity() string {
+	for _, l := range i.Labels {
+		if severityLabel.MatchString(l) {
+			return l
+		}
+	}
+	if s := named("severity", i.Labels); s != "" {
+		return s
+	}
+	if s := strings.ToLower(i.Severity); s != "unknown" {
+		return s
+	}
+	return ""
+}
+
+// issueHook is docs.gitlab.com, Webhook events, Work item events.
+type issueHook struct {
+	envelope
+	Issue   *issue `json:"object_attributes"`
+	Labels  labels `json:"labels"`
+	Changes struct {
+		Labels *struct {
+			Previous labels `json:"previous"`
+		} `json:"labels"`
+	} `json:"changes"`
+}
+
+func (h issueHook) facts(rules labelRules) ([]schema.Fact, error) {
+	i := h.Issue
+	if i == nil {
+		return nil, errors.New("the payload has no object_attributes")
+	}
+	switch i.kind() {
+	case "", "issue", "incident", "task", "ticket":
+	default:
+		return nil, schema.Ignore("GitLab work item " + workItem(i.kind()))
+	}
+	if h.repo() == "" {
+		return nil, errNoProject
+	}
+	if h.Labels != nil {
+		i.Labels = h.Labels
+	}
+	if i.State == "closed" && i.ClosedAt.IsZero() {
+		if i.Action != "close" {
+			// It would move the closing to the time of this change.
+			return nil, schema.Ignore("GitLab issue changed after it was closed")
+		}
+		i.ClosedAt = i.UpdatedAt
+	}
+	var before labels
+	if h.Changes.Labels != nil {
+		before = h.Changes.Labels.Previous
+	}
+	out, err := i.facts(h.repo(), rules, before, 0)
+	if err != nil {
+		return nil, err
+	}
+	if i.Action == "reopen" && rules.ticketType(i) == schema.TicketIncident {
+		out = append(out, i.update(h.repo(), schema.IncidentReopened, i.UpdatedAt.Time))
+	}
+	return out, nil
+}
+
+// workItem is a kind that may be named in the receipt; names can be configured.
+func workItem(kind string) string {
+	if k := strings.ReplaceAll(kind, " ", "_"); kindName.MatchString(k) {
+		return k
+	}
+	return "of an unknown type"
+}
+
+// facts makes a ticket, and beside it an incident or a manual request when the
+// issue is one. Labels "capability::…", "service::…", "team::…", "category::…" and
+// "theme::…" fill the fields of the same name. before are the labels that it had
+// before this change, when that is known.
+func (i *issue) facts(repo string, rules labelRules, before labels, fuller uint8) ([]schema.Fact, error) {
+	if i.IID == 0 {
+		return nil, errors.New("an issue has no iid")
+	}
+	if err := need("issue", i.CreatedAt, i.UpdatedAt); err != nil {
+		return nil, err
+	}
+	closed := i.State == "closed" && !i.ClosedAt.IsZero()
+	rank := fuller + rankOpen
+	if closed {
+		rank = fuller + rankStarted
+	}
+	m := meta(cmp.Or(i.URL, i.WebURL), seconds(i.UpdatedAt), rank)
+	// One that moved to another project goes on there, under another number.
+	gone := i.MovedToID != 0
+	if gone {
+		m = meta(m.URL, seconds(i.UpdatedAt), rankGone)
+		m.Deleted = 1
+	}
+	t := &schema.Ticket{
+		Meta: m, TicketID: changeID(repo, i.IID), Project: repo, Type: rules.ticketType(i), Category: named("category", i.Labels),
+		Theme: named("theme", i.Labels), Title: i.Title, Status: i.State, CapabilityID: named("capability", i.Labels),
+		TeamRef: named("team", i.Labels), ServiceRef: named("service", i.Labels), CreatedAt: i.CreatedAt.Time, Labels: append([]string{}, i.Labels...),
+	}
+	if i.Confidential {
+		t.Title = ""
+	}
+	if closed {
+		t.ResolvedAt = i.ClosedAt.ptr()
+	}
+	out := []schema.Fact{t}
+	lost := func(rules []*regexp.Regexp) bool { return anyLabel(rules, before) && !anyLabel(rules, i.Labels) }
+	switch {
+	case t.Type == schema.TicketIncident && !gone:
+		out = append(out, i.update(repo, schema.IncidentTriggered, i.CreatedAt.Time))
+		if closed {
+			out = append(out, i.update(repo, schema.IncidentResolved, i.ClosedAt.Time))
+		}
+	case t.Type == schema.TicketIncident || lost(rules.incident):
+		out = append(out, i.update(repo, schema.IncidentTriggered, i.CreatedAt.Time), i.update(repo, schema.IncidentDeleted, i.UpdatedAt.Time))
+	}
+	if anyLabel(rules.request, i.Labels) || lost(rules.request) {
+		out = append(out, i.request(t, lost(rules.request)))
+	}
+	return out, nil
+}
+
+func (i *issue) request(t *schema.Ticket, withdrawn bool) *schema.Request {
+	r := &schema.Request{
+		Meta: t.Meta, RequestID: t.TicketID, CapabilityID: t.CapabilityID, Channel: schema.ChannelManual, Status: schema.RequestOpen,
+		TeamRef: t.TeamRef, ServiceRef: t.ServiceRef, HumanSteps: 1, CreatedAt: t.CreatedAt, CompletedAt: t.ResolvedAt,
+	}
+	if t.ResolvedAt != nil {
+		r.Status = schema.RequestCompleted
+		if i.DuplicatedToID != 0 {
+			r.Status = schema.RequestCancelled
+		}
+	}
+	if withdrawn {
+		r.Deleted = 1
+	}
+	return r
+}
+
+// alertStart is the line that GitLab writes into an incident that it makes of an
+// alert: when the trouble began, to the minute.
+var alertStart = regexp.MustCompile(`(?m)^\*\*Start time:\*\* ([0-9]{1,2} [A-Z][a-z]+ [0-9]{4}, [0-9]{1,2}:[0-9]{2}[AP]M) \(UTC\)\s*$`)
+
+// update makes something that happened to an incident. Without a label
+// "service::…" it concerns the services of its project.
+func (i *issue) update(repo, kind string, at time.Time) schema.Fact {
+	u := &schema.IncidentUpdate{
+		Meta: meta(cmp.Or(i.URL, i.WebURL), seconds(i.UpdatedAt), 0), IncidentID: changeID(repo, i.IID),
+		UpdateID: kind + "@" + at.UTC().Format(time.RFC3339), At: at, Kind: kind, Title: i.Title,
+		Severity: i.severity(), Cause: named("cause", i.Labels), ServiceRefs: []string{cmp.Or(named("service", i.Labels), repo)},
+	}
+	if i.Confidential {
+		u.Title = ""
+	}
+	if m := alertStart.FindStringSubmatch(i.Description); m != nil {
+		if t, err := time.Parse("2 January 2006, 3:04PM", m[1]); err == nil {
+			u.StartedAt = &t
+		}
+	}
+	return u
+}
