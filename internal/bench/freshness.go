@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -25,13 +26,16 @@ func freshness(ctx context.Context, conn *clickhouse.Conn, g *generator, o Optio
 	loadErr := make(chan error, 1)
 	wg.Go(func() { loadErr <- g.steady(loadCtx, o.Rate, o.Workers) })
 
+	probes := sample.Sender{
+		URL: "http://" + g.addr, Secrets: sample.Secrets{GitHub: webhookSecret}, Client: &http.Client{Timeout: time.Minute},
+	}
 	w := &watch{conn: conn, open: map[string]time.Time{}}
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	until := time.Now().Add(o.Fresh)
 	for n := 0; time.Now().Before(until); n++ {
 		d := sample.ProbeDeployment(n, time.Now())
-		if err := g.sender.Deliver(ctx, d.Delivery); err != nil {
+		if err := probes.Deliver(ctx, d.Delivery); err != nil {
 			return nil, err
 		}
 		w.add(d.Version)
@@ -84,38 +88,4 @@ func (w *watch) look(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// steady sends events at a rate until ctx ends.
-func (g *generator) steady(ctx context.Context, rate, workers int) error {
-	tokens := make(chan struct{}, rate)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	wg.Go(func() {
-		defer close(tokens)
-		tick := time.NewTicker(10 * time.Millisecond)
-		defer tick.Stop()
-		began, given := time.Now(), 0
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			for due := int(time.Since(began).Seconds() * float64(rate)); given < due; given++ {
-				select {
-				case tokens <- struct{}{}:
-				default: // The senders are behind; the missing events are not made up for.
-				}
-			}
-		}
-	})
-	return together(workers, func() error {
-		for range tokens {
-			if err := g.one(ctx); err != nil && ctx.Err() == nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

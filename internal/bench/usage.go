@@ -5,7 +5,33 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
+
+// cpuTime is the processor time that a process has used, its threads included; 0
+// where the system does not say.
+func cpuTime(pid int) time.Duration {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	// The name in parentheses may hold anything; the fields follow it.
+	_, rest, _ := strings.Cut(string(b), ") ")
+	fields := strings.Fields(rest)
+	const utime, stime = 11, 12
+	if len(fields) <= stime {
+		return 0
+	}
+	var user, system int64
+	if _, err := fmt.Sscan(fields[utime]+" "+fields[stime], &user, &system); err != nil {
+		return 0
+	}
+	// Linux counts in hundredths of a second for all programs.
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// usedCPU is the processor time of this process and of the ClickHouse child.
+func usedCPU() time.Duration { return cpuTime(os.Getpid()) + cpuTime(childOf(os.Getpid())) }
 
 // peakMemory is the highest resident memory of a process so far, in bytes; 0
 // where the system does not say.
