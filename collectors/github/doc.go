@@ -9,11 +9,11 @@ package github
 import (
 	"fmt"
 	"net/http"
-	"reflect"
 	"regexp"
 	"time"
 
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/pick"
 	"github.com/headway-metrics/headway/collectors/signature"
 	"github.com/headway-metrics/headway/internal/secret"
 )
@@ -98,15 +98,9 @@ type Source struct {
 	deployments []workflowRule
 	labels      labelRules
 	// read and keyed are what of a payload makes facts and what its partition.
-	read, keyed shape
-	poller      *poller
-}
-
-// addressed is the part of a payload that Events looks at.
-type addressed struct {
-	Repository struct {
-		HTMLURL string `json:"html_url"`
-	} `json:"repository"`
+	read   pick.Shape
+	keyed  pick.Place
+	poller *poller
 }
 
 type workflowRule struct {
@@ -119,7 +113,7 @@ func New(cfg Config, deps collectors.Deps, now func() time.Time) (*Source, error
 	s := &Source{hook: signature.Hex{
 		Header: "X-Hub-Signature-256", Prefix: "sha256=",
 		Secrets: []secret.String{cfg.WebhookSecret, cfg.PreviousWebhookSecret},
-	}, read: shapeOf(reflect.TypeFor[payload]()), keyed: shapeOf(reflect.TypeFor[addressed]())}
+	}, read: pick.Of[payload](), keyed: pick.Place{Inner: map[string]pick.Place{"repository": {Inner: map[string]pick.Place{"html_url": {Number: 1}}}}}}
 	for i, d := range cfg.Deployments {
 		key := fmt.Sprintf("sources.github.deployments[%d]", i)
 		if d.Workflow == "" || d.Environment == "" {

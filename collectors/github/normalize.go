@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/headway-metrics/headway/collectors/pick"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -38,7 +39,7 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 // facts makes the facts of one kind of payload.
 func (s *Source) facts(kind string, data []byte) ([]schema.Fact, error) {
 	var p payload
-	if err := decode(data, s.read, &p); err != nil {
+	if err := pick.Decode(data, s.read, &p); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", kind, err)
 	}
 	if p.Repository.HTMLURL == "" {

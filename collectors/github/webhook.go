@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/headway-metrics/headway/collectors/pick"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -30,10 +31,10 @@ func (s *Source) Events(header http.Header, body []byte, received time.Time) ([]
 		ID: id, Source: Name, Type: Name + "." + name, Time: received.UTC(),
 		ContentType: header.Get("Content-Type"), Data: body,
 	}
-	var p addressed
+	var url [1][]byte
 	// What cannot be read is Normalize's to refuse; it only gets no partition.
-	if data, err := payloadJSON(ev); err == nil && decode(data, s.keyed, &p) == nil && p.Repository.HTMLURL != "" {
-		ev.Key = schema.RepoID(p.Repository.HTMLURL)
+	if data, err := payloadJSON(ev); err == nil && pick.Find(data, s.keyed, url[:]) == nil && pick.Text(url[0]) != "" {
+		ev.Key = schema.RepoID(pick.Text(url[0]))
 		ev.Subject = ev.Key
 	}
 	return []schema.Event{ev}, nil

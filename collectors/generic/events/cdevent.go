@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/headway-metrics/headway/collectors/pick"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -29,7 +30,6 @@ type cdevent struct {
 		Source  string  `json:"source"`
 		Content content `json:"content"`
 	} `json:"subject"`
-	CustomData json.RawMessage `json:"customData"`
 
 	extra Extra
 }
@@ -88,10 +88,10 @@ type Extra struct {
 	Severity  string     `json:"severity"`
 }
 
-// read parses and checks a CDEvent.
-func read(data []byte, typ string) (*cdevent, error) {
+// read parses and checks a CDEvent; extra is its customData.headway, or nil.
+func (s *Source) read(data, extra []byte, typ string) (*cdevent, error) {
 	var e cdevent
-	if err := json.Unmarshal(data, &e); err != nil {
+	if err := pick.Decode(data, s.shapes.cdevent, &e); err != nil {
 		return nil, fmt.Errorf("reading a CDEvent: %w", err)
 	}
 	switch {
@@ -106,12 +106,8 @@ func read(data []byte, typ string) (*cdevent, error) {
 	case e.Context.Timestamp.IsZero():
 		return nil, errors.New("CDEvent has no context.timestamp")
 	}
-	// customData may be anything at all; only an object has our key.
-	var custom struct {
-		Headway json.RawMessage `json:"headway"`
-	}
-	if json.Unmarshal(e.CustomData, &custom) == nil && len(custom.Headway) > 0 {
-		if err := json.Unmarshal(custom.Headway, &e.extra); err != nil {
+	if extra != nil {
+		if err := json.Unmarshal(extra, &e.extra); err != nil {
 			return nil, fmt.Errorf("reading customData.headway: %w", err)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/generic"
+	"github.com/headway-metrics/headway/collectors/pick"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -49,13 +50,74 @@ func Entry() collectors.Entry {
 			if err != nil {
 				return nil, err
 			}
-			return &Source{v}, nil
+			return newSource(v), nil
 		},
 	}
 }
 
 // Source takes CloudEvents.
-type Source struct{ generic.Verifier }
+type Source struct {
+	generic.Verifier
+	shapes shapes
+}
+
+// shapes are what is read of a payload: who sent what, and the CDEvent.
+type shapes struct {
+	envelope pick.Place
+	cdevent  pick.Shape
+}
+
+// Numbers of what is found in a payload.
+const (
+	atSpecVersion = iota
+	atID
+	atSource
+	atType
+	atSubject
+	atData
+	atBase64
+	atContextID
+	atContextSource
+	atContextType
+	// The subject of the CDEvent that the payload is, or has as data.
+	atSubjectID
+	atDataSubjectID
+	// customData.headway of either.
+	atExtra
+	atDataExtra
+	places
+)
+
+func newSource(v generic.Verifier) *Source {
+	member := func(n int) pick.Place { return pick.Place{Number: n + 1} }
+	object := func(n int, inner map[string]pick.Place) pick.Place { return pick.Place{Number: n + 1, Inner: inner} }
+	nothing := -1
+	return &Source{v, shapes{
+		cdevent: pick.Of[cdevent](),
+		envelope: object(nothing, map[string]pick.Place{
+			"specversion": member(atSpecVersion), "id": member(atID), "source": member(atSource), "type": member(atType),
+			"data_base64": member(atBase64),
+			"subject":     object(atSubject, map[string]pick.Place{"id": member(atSubjectID)}),
+			"customData":  object(nothing, map[string]pick.Place{"headway": member(atExtra)}),
+			"context": object(nothing, map[string]pick.Place{
+				"id": member(atContextID), "source": member(atContextSource), "type": member(atContextType),
+			}),
+			"data": object(atData, map[string]pick.Place{
+				"subject":    object(nothing, map[string]pick.Place{"id": member(atDataSubjectID)}),
+				"customData": object(nothing, map[string]pick.Place{"headway": member(atDataExtra)}),
+			}),
+		}),
+	}}
+}
+
+// envelope is what a payload says of itself, as it is written.
+type envelope [places][]byte
+
+func (s *Source) open(data []byte) (envelope, error) {
+	var e envelope
+	err := pick.Find(data, s.shapes.envelope, e[:])
+	return e, err
+}
 
 // Name implements collectors.Source.
 func (*Source) Name() string { return Name }
@@ -67,9 +129,9 @@ func (s *Source) Endpoints() []collectors.Endpoint {
 
 // Events implements collectors.Receiver. The elements of a batch are events of
 // their own: one that cannot be read does not take the others with it.
-func (*Source) Events(header http.Header, body []byte, received time.Time) ([]schema.Event, error) {
+func (s *Source) Events(header http.Header, body []byte, received time.Time) ([]schema.Event, error) {
 	if header.Get("Ce-Id") != "" || header.Get("Ce-Specversion") != "" {
-		ev, err := binary(header, body, received)
+		ev, err := s.binary(header, body, received)
 		return []schema.Event{ev}, err
 	}
 	mediaType, _, err := mime.ParseMediaType(header.Get("Content-Type"))
@@ -78,8 +140,7 @@ func (*Source) Events(header http.Header, body []byte, received time.Time) ([]sc
 	}
 	elements := []json.RawMessage{body}
 	if mediaType == batchType || bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) {
-		elements = nil
-		if err := json.Unmarshal(body, &elements); err != nil {
+		if elements, err = pick.Elements(body); err != nil {
 			return nil, fmt.Errorf("reading the batch: %w", err)
 		}
 		if len(elements) == 0 {
@@ -88,7 +149,7 @@ func (*Source) Events(header http.Header, body []byte, received time.Time) ([]sc
 	}
 	out := make([]schema.Event, 0, len(elements))
 	for _, e := range elements {
-		ev, err := structured(e, received)
+		ev, err := s.structured(e, received)
 		if err != nil {
 			ev = collectors.Unreadable(Name, header, e, received)
 		}
@@ -98,88 +159,79 @@ func (*Source) Events(header http.Header, body []byte, received time.Time) ([]sc
 }
 
 // binary makes the event of the binary mode: attributes in headers.
-func binary(header http.Header, body []byte, received time.Time) (schema.Event, error) {
+func (s *Source) binary(header http.Header, body []byte, received time.Time) (schema.Event, error) {
 	id, source, typ := header.Get("Ce-Id"), header.Get("Ce-Source"), header.Get("Ce-Type")
 	if id == "" || source == "" || typ == "" {
 		return schema.Event{}, errors.New("a CloudEvent needs id, source and type")
 	}
+	e, err := s.open(body)
+	if err != nil {
+		e = envelope{} // It may be anything; a CDEvent that it should be is refused when it is read.
+	}
 	return schema.Event{
 		ID: schema.EventID(Name, source, id), Source: Name, Type: typ, Subject: header.Get("Ce-Subject"),
-		Time: received.UTC(), Key: partition(typ, body, source), ContentType: header.Get("Content-Type"), Data: body,
+		Time: received.UTC(), Key: partition(typ, pick.Text(e[atSubjectID]), source), ContentType: header.Get("Content-Type"), Data: body,
 	}, nil
 }
 
-// envelope is a CloudEvent in JSON, or a CDEvent, whose context takes the place
-// of the attributes.
-type envelope struct {
-	SpecVersion string          `json:"specversion"`
-	ID          string          `json:"id"`
-	Source      string          `json:"source"`
-	Type        string          `json:"type"`
-	Subject     json.RawMessage `json:"subject"`
-	Data        json.RawMessage `json:"data"`
-	DataBase64  []byte          `json:"data_base64"`
-	Context     *struct {
-		ID     string `json:"id"`
-		Source string `json:"source"`
-		Type   string `json:"type"`
-	} `json:"context"`
-}
-
-// structured makes the event of one JSON object.
-func structured(raw []byte, received time.Time) (schema.Event, error) {
-	var e envelope
-	if err := json.Unmarshal(raw, &e); err != nil {
+// structured makes the event of one JSON object: a CloudEvent, or a CDEvent, whose
+// context takes the place of the attributes.
+func (s *Source) structured(raw []byte, received time.Time) (schema.Event, error) {
+	e, err := s.open(raw)
+	if err != nil {
 		return schema.Event{}, fmt.Errorf("reading a CloudEvent: %w", err)
 	}
 	ev := schema.Event{Source: Name, Time: received.UTC(), Data: raw}
-	if e.Context != nil && e.SpecVersion == "" {
-		e.ID, e.Source, e.Type = e.Context.ID, e.Context.Source, e.Context.Type
-		ev.Key = partition(e.Type, raw, e.Source)
+	var id, source, subject string
+	if e[atContextType] != nil && pick.Text(e[atSpecVersion]) == "" {
+		id, source, ev.Type = pick.Text(e[atContextID]), pick.Text(e[atContextSource]), pick.Text(e[atContextType])
+		subject = pick.Text(e[atSubjectID])
 	} else {
+		id, source, ev.Type = pick.Text(e[atID]), pick.Text(e[atSource]), pick.Text(e[atType])
 		ev.ContentType = structuredType
-		ev.Subject = text(e.Subject)
-		ev.Key = partition(e.Type, e.payload(), e.Source)
+		ev.Subject = pick.Text(e[atSubject])
+		if subject = pick.Text(e[atDataSubjectID]); subject == "" {
+			subject = s.subjectID(e)
+		}
 	}
-	if e.ID == "" || e.Source == "" || e.Type == "" {
+	if id == "" || source == "" || ev.Type == "" {
 		return schema.Event{}, errors.New("a CloudEvent needs id, source and type")
 	}
-	ev.ID, ev.Type = schema.EventID(Name, e.Source, e.ID), e.Type
+	ev.ID = schema.EventID(Name, source, id)
+	ev.Key = partition(ev.Type, subject, source)
 	return ev, nil
 }
 
 // payload is the data of the CloudEvent. A sender that does not say that its
 // data is JSON puts it into a string.
 func (e envelope) payload() []byte {
-	if len(e.DataBase64) > 0 {
-		return e.DataBase64
+	var b []byte
+	if json.Unmarshal(e[atBase64], &b) == nil && len(b) > 0 {
+		return b
 	}
-	if s := text(e.Data); s != "" {
+	if s := pick.Text(e[atData]); s != "" {
 		return []byte(s)
 	}
-	return e.Data
+	return e[atData]
 }
 
-func text(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
+// subjectID is the subject of a CDEvent that lies in a string.
+func (s *Source) subjectID(e envelope) string {
+	if e[atBase64] == nil && (len(e[atData]) == 0 || e[atData][0] != '"') {
 		return ""
 	}
-	return s
+	inner, err := s.open(e.payload())
+	if err != nil {
+		return ""
+	}
+	return pick.Text(inner[atSubjectID])
 }
 
 // partition keeps the events of one subject in order; other CloudEvents are kept
 // in order by their source.
-func partition(typ string, data []byte, source string) string {
-	if strings.HasPrefix(typ, cdeventsPrefix) {
-		var c struct {
-			Subject struct {
-				ID string `json:"id"`
-			} `json:"subject"`
-		}
-		if json.Unmarshal(data, &c) == nil && c.Subject.ID != "" {
-			return c.Subject.ID
-		}
+func partition(typ, subject, source string) string {
+	if strings.HasPrefix(typ, cdeventsPrefix) && subject != "" {
+		return subject
 	}
 	return source
 }

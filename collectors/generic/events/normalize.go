@@ -1,7 +1,6 @@
 package events
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
@@ -11,7 +10,7 @@ import (
 )
 
 // Normalize implements collectors.Source.
-func (*Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
+func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 	if ev.Type == Name+".unreadable" {
 		return nil, errors.New("neither a CloudEvent nor a CDEvent")
 	}
@@ -19,11 +18,11 @@ func (*Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 	if !ok {
 		return nil, schema.Ignore("a CloudEvent that is no CDEvent")
 	}
-	data, err := unwrap(ev)
+	data, extra, err := s.unwrap(ev)
 	if err != nil {
 		return nil, err
 	}
-	e, err := read(data, ev.Type)
+	e, err := s.read(data, extra, ev.Type)
 	if err != nil {
 		return nil, err
 	}
@@ -35,17 +34,28 @@ func (*Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 }
 
 // unwrap returns the data of a structured CloudEvent; other events are their
-// own data.
-func unwrap(ev schema.Event) ([]byte, error) {
-	mediaType, _, err := mime.ParseMediaType(ev.ContentType)
-	if err != nil || mediaType != structuredType {
-		return ev.Data, nil //nolint:nilerr // A content type that cannot be read is not the structured one.
+// own data. extra is customData.headway in it, nil where there is none.
+func (s *Source) unwrap(ev schema.Event) (data, extra []byte, err error) {
+	e, err := s.open(ev.Data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading an event: %w", err)
 	}
-	var e envelope
-	if err := json.Unmarshal(ev.Data, &e); err != nil {
-		return nil, fmt.Errorf("reading a CloudEvent: %w", err)
+	mediaType := ev.ContentType
+	if mediaType != structuredType {
+		// A content type that cannot be read is not the structured one.
+		mediaType, _, _ = mime.ParseMediaType(ev.ContentType)
 	}
-	return e.payload(), nil
+	if mediaType != structuredType {
+		return ev.Data, e[atExtra], nil
+	}
+	data, extra = e.payload(), e[atDataExtra]
+	if len(data) > 0 && len(e[atData]) > 0 && &data[0] == &e[atData][0] {
+		return data, extra, nil
+	}
+	if e, err = s.open(data); err != nil {
+		return nil, nil, fmt.Errorf("reading the data of a CloudEvent: %w", err)
+	}
+	return data, e[atExtra], nil
 }
 
 // facts of a CDEvent by its subject and predicate.
