@@ -113,7 +113,7 @@ func New(cfg Config, deps collectors.Deps, now func() time.Time) (*Source, error
 	s := &Source{hook: signature.Hex{
 		Header: "X-Hub-Signature-256", Prefix: "sha256=",
 		Secrets: []secret.String{cfg.WebhookSecret, cfg.PreviousWebhookSecret},
-	}, read: pick.Of[payload](), keyed: pick.Place{Inner: map[string]pick.Place{"repository": {Inner: map[string]pick.Place{"html_url": {Number: 1}}}}}}
+	}, read: pick.Of[payload](), keyed: pick.Paths("repository.html_url")}
 	for i, d := range cfg.Deployments {
 		key := fmt.Sprintf("sources.github.deployments[%d]", i)
 		if d.Workflow == "" || d.Environment == "" {

@@ -80,7 +80,12 @@ func TestElements(t *testing.T) {
 	}{
 		{`[]`, []string{}, false},
 		{` [ {"a":"]"} , [1,2] ,"x\"," ,3, null ] `, []string{`{"a":"]"}`, `[1,2]`, `"x\","`, `3`, `null`}, false},
-		{`[{"a":1}`, nil, true}, {`[1,]`, nil, true}, {`[1 2]`, nil, true}, {`[1] 2`, nil, true}, {`{"a":1}`, nil, true}, {``, nil, true},
+		{`[{"a":1}`, nil, true},
+		{`[1,]`, nil, true},
+		{`[1 2]`, nil, true},
+		{`[1] 2`, nil, true},
+		{`{"a":1}`, nil, true},
+		{``, nil, true},
 	} {
 		got, err := Elements([]byte(tc.text))
 		if (err != nil) != tc.bad {
@@ -102,9 +107,7 @@ func TestElements(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	t.Parallel()
-	root := Place{Inner: map[string]Place{
-		"id": {Number: 1}, "a": {Number: 2, Inner: map[string]Place{"b": {Number: 3}, "list": {Number: 4}}},
-	}}
+	root := Paths("id", "a", "a.b", "a.list")
 	for _, tc := range []struct {
 		text string
 		want []string
@@ -114,7 +117,12 @@ func TestFind(t *testing.T) {
 		{` {"x":{"id":9},"id" : "i\\" ,"a": {"c":{"b":0},"b":{"q":1},"list":[1,"]"]} } `, []string{`"i\\"`, `{"c":{"b":0},"b":{"q":1},"list":[1,"]"]}`, `{"q":1}`, `[1,"]"]`}, false},
 		{`{"id":1,"id":2,"a":"text"}`, []string{"2", `"text"`, "", ""}, false},
 		{`{"\u0069d":true}`, []string{"true", "", "", ""}, false},
-		{`{"id":1`, nil, true}, {`{"id"}`, nil, true}, {`{"id":1}x`, nil, true}, {`{"id":}`, nil, true}, {`{1:2}`, nil, true}, {``, nil, true},
+		{`{"id":1`, nil, true},
+		{`{"id"}`, nil, true},
+		{`{"id":1}x`, nil, true},
+		{`{"id":}`, nil, true},
+		{`{1:2}`, nil, true},
+		{``, nil, true},
 	} {
 		found := make([][]byte, 4)
 		err := Find([]byte(tc.text), root, found)
@@ -132,6 +140,14 @@ func TestFind(t *testing.T) {
 		if d := cmp.Diff(tc.want, got); d != "" {
 			t.Errorf("%q: %s", tc.text, d)
 		}
+	}
+	for _, bad := range []string{`1`, `{}`, `["a"]`, "\"a\nb\"", `"a`} {
+		if s, err := String([]byte(bad)); err == nil || s != "" {
+			t.Errorf("String(%q) is %q, %v", bad, s, err)
+		}
+	}
+	if s, err := String([]byte("null")); err != nil || s != "" {
+		t.Errorf("String(null) is %q, %v", s, err)
 	}
 	if got := Text([]byte(`"a\u00e9\""`)) + Text([]byte(`1`)) + Text(nil); got != `aé"` {
 		t.Errorf("Text gives %q", got)

@@ -65,7 +65,7 @@ type Report struct {
 
 const (
 	webhookSecret = "bench"
-	apiToken      = "bench-token" //nolint:gosec // Of a Headway that ends with the measurement.
+	apiToken      = "bench-token"
 )
 
 // Run starts a Headway in a directory of its own, measures, and removes it.

@@ -61,13 +61,14 @@ type Source struct {
 	shapes shapes
 }
 
-// shapes are what is read of a payload: who sent what, and the CDEvent.
+// shapes are where the values lie that are read of a payload: who sent what, and
+// the CDEvent.
 type shapes struct {
-	envelope pick.Place
-	cdevent  pick.Shape
+	envelope, cdevent pick.Place
+	texts             []member
 }
 
-// Numbers of what is found in a payload.
+// Indexes of what is found in a payload.
 const (
 	atSpecVersion = iota
 	atID
@@ -89,25 +90,19 @@ const (
 )
 
 func newSource(v generic.Verifier) *Source {
-	member := func(n int) pick.Place { return pick.Place{Number: n + 1} }
-	object := func(n int, inner map[string]pick.Place) pick.Place { return pick.Place{Number: n + 1, Inner: inner} }
-	nothing := -1
-	return &Source{v, shapes{
-		cdevent: pick.Of[cdevent](),
-		envelope: object(nothing, map[string]pick.Place{
-			"specversion": member(atSpecVersion), "id": member(atID), "source": member(atSource), "type": member(atType),
-			"data_base64": member(atBase64),
-			"subject":     object(atSubject, map[string]pick.Place{"id": member(atSubjectID)}),
-			"customData":  object(nothing, map[string]pick.Place{"headway": member(atExtra)}),
-			"context": object(nothing, map[string]pick.Place{
-				"id": member(atContextID), "source": member(atContextSource), "type": member(atContextType),
-			}),
-			"data": object(atData, map[string]pick.Place{
-				"subject":    object(nothing, map[string]pick.Place{"id": member(atDataSubjectID)}),
-				"customData": object(nothing, map[string]pick.Place{"headway": member(atDataExtra)}),
-			}),
-		}),
+	s := &Source{v, shapes{
+		envelope: pick.Paths("specversion", "id", "source", "type", "subject", "data", "data_base64",
+			"context.id", "context.source", "context.type", "subject.id", "data.subject.id",
+			"customData.headway", "data.customData.headway"),
+		texts: members(),
 	}}
+	paths := []string{atTimestamp: "context.timestamp", atLabels: "subject.content.labels"}
+	paths = append(paths, objects()...)
+	for _, m := range s.shapes.texts {
+		paths = append(paths, m.path)
+	}
+	s.shapes.cdevent = pick.Paths(paths...)
+	return s
 }
 
 // envelope is what a payload says of itself, as it is written.

@@ -210,7 +210,7 @@ func (e *cdevent) incident(predicate string) ([]schema.Fact, error) {
 	switch {
 	case e.extra.Service != "":
 		u.ServiceRefs = []string{e.extra.Service}
-	case c.Service != nil && c.Service.ID != "":
+	case c.Service.ID != "":
 		u.ServiceRefs = []string{c.Service.ID}
 	}
 	switch predicate {
