@@ -8,9 +8,14 @@ import (
 	"strings"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/headway-metrics/headway/schema"
 )
+
+// insertsAtOnce is how many tables are filled at a time: the server waits for the
+// disk at the end of each insert, and the next may use its processor meanwhile.
+const insertsAtOnce = 3
 
 // Insert stores facts, one batch a table, and returns nil only when the server
 // has acknowledged every batch (invariant 2). After an error some tables may
@@ -26,12 +31,12 @@ func (c *Conn) Insert(ctx context.Context, facts []schema.Fact) error {
 		}
 		byTable[table] = append(byTable[table], f)
 	}
+	var g errgroup.Group
+	g.SetLimit(insertsAtOnce)
 	for _, table := range order {
-		if err := c.insert(ctx, table, byTable[table]); err != nil {
-			return err
-		}
+		g.Go(func() error { return c.insert(ctx, table, byTable[table]) })
 	}
-	return nil
+	return g.Wait()
 }
 
 // InsertRows stores rows, a slice of structs or of pointers to structs whose
