@@ -54,7 +54,7 @@ send: 100 CDEvents of jobs of 1 to 2 KB, in batches, for every 9 webhooks.`,
 	f.DurationVar(&o.Fresh, "fresh", 20*time.Second, "how long to measure freshness; 0 measures none")
 	f.DurationVar(&o.Limit, "limit", 3*time.Second, "how long to measure each part alone; 0 measures none")
 	f.IntVar(&o.Rate, "rate", 500, "events per second beside the freshness probes")
-	f.IntVar(&o.Workers, "workers", 64, "requests under way at once")
+	f.IntVar(&o.Workers, "workers", 128, "requests under way at once")
 	f.StringVar(&profile, "cpuprofile", "", "write a CPU profile of Headway's own process to this file")
 	c.AddCommand(benchYear(s), benchRepository(s))
 	return c
