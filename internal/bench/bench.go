@@ -228,8 +228,10 @@ func (r Report) Write(w io.Writer) error {
 	row("processor", "%.0f µs an event in Headway (broker and generator included), %.0f µs in ClickHouse; %.0f%% of the machine",
 		r.HeadwayCPU.Seconds()/n*1e6, r.ClickHouseCPU.Seconds()/n*1e6, 100*busy/r.Visible.Seconds()/float64(r.Cores))
 	row("at most", "%.0f events/s if these had all of the machine", n/busy*float64(r.Cores))
-	row("freshness", "p50 %s, p99 %s, worst %s of %d probes (accepted → in a metric query)",
-		quantile(r.Freshness, 0.5), quantile(r.Freshness, 0.99), quantile(r.Freshness, 1), r.Probes)
+	if r.Probes > 0 {
+		row("freshness", "p50 %s, p99 %s, worst %s of %d probes (accepted → in a metric query)",
+			quantile(r.Freshness, 0.5), quantile(r.Freshness, 0.99), quantile(r.Freshness, 1), r.Probes)
+	}
 	row("peak memory", "%d MB Headway with its broker, %d MB ClickHouse", r.Headway>>20, r.ClickHouse>>20)
 	for _, l := range r.Limits {
 		row("alone", "%.0f events/s, %.1f µs of a core each: %s; the whole is %.0f%% of it", l.Rate, float64(l.CPU)/1e3, l.Name, 100*end/l.Rate)
