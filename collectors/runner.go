@@ -2,6 +2,7 @@ package collectors
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,7 +26,8 @@ const (
 	jitter = 0.2
 )
 
-// RunnerOptions say what a Runner polls. All fields are required.
+// RunnerOptions say what a Runner polls. All fields but Budget are
+// required.
 type RunnerOptions struct {
 	// Sources that are a Poller with an interval are polled; the others are
 	// left alone.
@@ -34,6 +36,15 @@ type RunnerOptions struct {
 	Publisher  Publisher
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+	// Budget says what a source may still ask; nil when nobody knows.
+	Budget func(source string) (BudgetState, bool)
+}
+
+// BudgetState is what a system last said of its rate limit.
+type BudgetState struct {
+	Limit     int       `json:"limit"`
+	Remaining int       `json:"remaining"`
+	Reset     time.Time `json:"reset"`
 }
 
 // Runner polls each Poller in a goroutine of its own: at once, then at its
@@ -44,6 +55,7 @@ type Runner struct {
 	publisher Publisher
 	logger    *slog.Logger
 	metrics   *runnerMetrics
+	budget    func(source string) (BudgetState, bool)
 	polls     []*poll
 }
 
@@ -60,13 +72,26 @@ type PollStatus struct {
 	NextRun  time.Time `json:"next_run,omitzero"`
 	// Events emitted since the start of the process.
 	Events int `json:"events"`
+	// More says that the poller goes on at once: it is catching up.
+	More bool `json:"more,omitempty"`
+	// Budget is nil when the system never spoke of a rate limit.
+	Budget *BudgetState `json:"budget,omitempty"`
 }
+
+// StatusKey is the key under which a CursorStore keeps the last PollStatus of a
+// source, so that another process can show it.
+func StatusKey(source string) string { return "status/" + source }
+
+// statusEvery bounds how often a poller that goes on at once leaves its status.
+const statusEvery = 5 * time.Second
 
 // poll is a poller and its status.
 type poll struct {
 	poller Poller
 	mu     sync.Mutex
 	status PollStatus
+	// left is when the status was last left for others; only the loop uses it.
+	left time.Time
 }
 
 func (p *poll) update(change func(*PollStatus)) {
@@ -77,7 +102,7 @@ func (p *poll) update(change func(*PollStatus)) {
 
 // NewRunner makes a runner; Run starts it.
 func NewRunner(o RunnerOptions) (*Runner, error) {
-	r := &Runner{cursors: o.Cursors, publisher: o.Publisher, logger: o.Logger}
+	r := &Runner{cursors: o.Cursors, publisher: o.Publisher, logger: o.Logger, budget: o.Budget}
 	for _, s := range o.Sources {
 		if p, ok := s.(Poller); ok && p.Interval() > 0 {
 			r.polls = append(r.polls, &poll{poller: p, status: PollStatus{Source: s.Name()}})
@@ -117,6 +142,7 @@ func (r *Runner) loop(ctx context.Context, p *poll) {
 			return
 		}
 		wait := r.settle(ctx, p, err)
+		r.leaveStatus(ctx, p)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
@@ -144,7 +170,14 @@ func (r *Runner) settle(ctx context.Context, p *poll, err error) time.Duration {
 				wait = max(wait, later.After)
 			}
 		}
-		s.NextRun = time.Now().UTC().Add(wait)
+		s.NextRun, s.More = time.Now().UTC().Add(wait), more
+		if r.budget == nil {
+			return
+		}
+		if state, ok := r.budget(source); ok {
+			s.Budget = &state
+			r.metrics.budget.WithLabelValues(source).Set(float64(state.Remaining))
+		}
 	})
 	if err != nil && !more {
 		r.metrics.failures.WithLabelValues(source).Inc()
@@ -153,6 +186,24 @@ func (r *Runner) settle(ctx context.Context, p *poll, err error) time.Duration {
 	}
 	r.metrics.lastSuccess.WithLabelValues(source).SetToCurrentTime()
 	return wait
+}
+
+// leaveStatus keeps the status where other processes can read it. That it cannot
+// be kept stops nothing.
+func (r *Runner) leaveStatus(ctx context.Context, p *poll) {
+	var status PollStatus
+	p.update(func(s *PollStatus) { status = *s })
+	if status.More && time.Since(p.left) < statusEvery {
+		return
+	}
+	p.left = time.Now()
+	b, err := json.Marshal(status)
+	if err == nil {
+		err = r.cursors.Save(ctx, StatusKey(status.Source), b)
+	}
+	if err != nil && ctx.Err() == nil {
+		r.logger.WarnContext(ctx, "status not kept", "source", status.Source, "error", err)
+	}
 }
 
 // once polls one time and saves the cursor that comes back.
@@ -217,6 +268,7 @@ type runnerMetrics struct {
 	events      *prometheus.CounterVec
 	failures    *prometheus.CounterVec
 	lastSuccess *prometheus.GaugeVec
+	budget      *prometheus.GaugeVec
 }
 
 func newRunnerMetrics(reg prometheus.Registerer) (*runnerMetrics, error) {
@@ -233,6 +285,10 @@ func newRunnerMetrics(reg prometheus.Registerer) (*runnerMetrics, error) {
 			Name: "headway_poll_last_success_timestamp_seconds",
 			Help: "Unix time of the last poll that went well.",
 		}, []string{"source"}),
+		budget: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "headway_poll_budget_remaining",
+			Help: "Requests that the system still allows until its limit is reset, as it last said.",
+		}, []string{"source"}),
 	}
-	return m, register(reg, m.events, m.failures, m.lastSuccess)
+	return m, register(reg, m.events, m.failures, m.lastSuccess, m.budget)
 }

@@ -2,6 +2,7 @@ package collectors_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -230,5 +231,40 @@ func TestPollerContract(t *testing.T) {
 			}
 			return collectors.Cursor(strconv.Itoa(done + 1)), collectors.ErrMore
 		}}
+	})
+}
+
+func TestRunnerLeavesItsStatusForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var store cursors
+		a := &asker{interval: time.Hour, poll: func(n int, c collectors.Cursor, _ collectors.Emit) (collectors.Cursor, error) {
+			if n < 50 {
+				return c, collectors.ErrMore
+			}
+			return nil, errors.New("token expired")
+		}}
+		reset := time.Now().Add(time.Hour).UTC()
+		r, err := collectors.NewRunner(collectors.RunnerOptions{
+			Sources: []collectors.Source{a}, Cursors: &store, Publisher: &collectortest.Publisher{},
+			Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+			Budget: func(source string) (collectors.BudgetState, bool) {
+				return collectors.BudgetState{Limit: 5000, Remaining: 4321, Reset: reset}, source == "fake"
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		r.Run(ctx)
+		var left collectors.PollStatus
+		if err := json.Unmarshal(store.m[collectors.StatusKey("fake")], &left); err != nil {
+			t.Fatal(err)
+		}
+		want := collectors.BudgetState{Limit: 5000, Remaining: 4321, Reset: reset}
+		if left.LastError != "token expired" || left.Failures != 1 || left.More || left.Budget == nil || *left.Budget != want || left.NextRun.IsZero() {
+			t.Errorf("left %+v", left)
+		}
 	})
 }

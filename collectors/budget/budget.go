@@ -36,8 +36,12 @@ type Budget struct {
 	blocked          time.Time
 }
 
+// secondsNotDate tells a reset that counts the seconds to go (PagerDuty) from one
+// that is a date in Unix seconds.
+const secondsNotDate = 100_000_000
+
 // Observe reads an answer's headers: X-RateLimit-Limit, -Remaining and -Reset
-// (Unix seconds; GitHub) or RateLimit-… (GitLab), and Retry-After.
+// (Unix seconds; GitHub) or RateLimit-… (GitLab, PagerDuty), and Retry-After.
 func (b *Budget) Observe(status int, h http.Header, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -48,6 +52,9 @@ func (b *Budget) Observe(status int, h http.Header, now time.Time) {
 			continue
 		}
 		b.remaining, b.reset = remaining, time.Unix(reset, 0)
+		if reset < secondsNotDate {
+			b.reset = now.Add(time.Duration(reset) * time.Second)
+		}
 		if limit, err := strconv.Atoi(h.Get(prefix + "Limit")); err == nil {
 			b.limit = limit
 		}

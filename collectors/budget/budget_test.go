@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -120,3 +121,40 @@ func TestTransport(t *testing.T) {
 		t.Errorf("%d requests sent, want none while refused", base.asked)
 	}
 }
+
+func TestWatchNotesAndHoldsNothingBack(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		header map[string]string
+		want   collectors.BudgetState
+		known  bool
+	}{
+		"a date":              {map[string]string{"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": strconv.FormatInt(now.Add(time.Hour).Unix(), 10)}, collectors.BudgetState{Limit: 5000, Reset: now.Add(time.Hour)}, true},
+		"seconds (PagerDuty)": {map[string]string{"ratelimit-limit": "960", "ratelimit-remaining": "959", "ratelimit-reset": "30"}, collectors.BudgetState{Limit: 960, Remaining: 959, Reset: now.Add(30 * time.Second)}, true},
+		"nothing said":        {nil, collectors.BudgetState{}, false},
+	} {
+		var b budget.Budget
+		asked := 0
+		w := &budget.Watch{Budget: &b, Now: func() time.Time { return now }, Base: roundTrip(func(*http.Request) (*http.Response, error) {
+			asked++
+			h := http.Header{}
+			for k, v := range c.header {
+				h.Set(k, v)
+			}
+			return &http.Response{StatusCode: http.StatusTooManyRequests, Header: h, Body: http.NoBody}, nil
+		})}
+		for range 2 {
+			res, err := w.RoundTrip(httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+			if err != nil || res.StatusCode != http.StatusTooManyRequests || res.Body.Close() != nil {
+				t.Fatalf("%s: %v, %v", name, res, err)
+			}
+		}
+		if got, known := b.State(); got != c.want || known != c.known || asked != 2 {
+			t.Errorf("%s: %+v (%t) after %d requests, want %+v", name, got, known, asked, c.want)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

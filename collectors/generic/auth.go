@@ -77,7 +77,7 @@ func (v Verifier) Verify(header http.Header, body []byte, now time.Time) error {
 		}
 		return nil
 	case v.secrets() == 0:
-		return fmt.Errorf("%w: no token is configured; set http.api_token_file or sources.%s.token_file", collectors.ErrSignature, v.source)
+		return fmt.Errorf("%w; set http.api_token_file or sources.%s.token_file", collectors.ErrNoSecret, v.source)
 	case header.Get(SignatureHeader) != "":
 		return v.hmac.Verify(header, body, now)
 	}

@@ -47,7 +47,7 @@ func keys(secrets []secret.String) ([]string, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, refuse("no secret is configured")
+		return nil, collectors.ErrNoSecret
 	}
 	return out, nil
 }

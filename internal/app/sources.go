@@ -15,6 +15,7 @@ import (
 
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/all"
+	"github.com/headway-metrics/headway/collectors/budget"
 	"github.com/headway-metrics/headway/collectors/declared"
 	"github.com/headway-metrics/headway/collectors/git"
 	"github.com/headway-metrics/headway/internal/kafka"
@@ -29,6 +30,8 @@ type sourceSet struct {
 	list []collectors.Source
 	// normalizers also holds the sources that only publish, such as surveys.
 	normalizers map[string]pipeline.Normalizer
+	// budgets are what the systems say of their rate limits.
+	budgets map[string]*budget.Budget
 }
 
 // askTimeout bounds one request to another system.
@@ -51,7 +54,7 @@ func newSources(opts Options) (*sourceSet, error) {
 			return nil, fmt.Errorf("http.limits.%s: no such source; there are: %s", name, strings.Join(known, ", "))
 		}
 	}
-	set := &sourceSet{normalizers: map[string]pipeline.Normalizer{
+	set := &sourceSet{budgets: map[string]*budget.Budget{}, normalizers: map[string]pipeline.Normalizer{
 		surveys.AnswersSource:       surveys.Answers{},
 		surveys.ParticipationSource: surveys.Participations{},
 	}}
@@ -62,7 +65,8 @@ func newSources(opts Options) (*sourceSet, error) {
 		if !e.AlwaysOn && !named && !cfg.Sources.Has(e.Name) {
 			continue
 		}
-		src, err := makeSource(opts, e)
+		set.budgets[e.Name] = &budget.Budget{}
+		src, err := makeSource(opts, e, set.budgets[e.Name])
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -72,7 +76,7 @@ func newSources(opts Options) (*sourceSet, error) {
 	return set, errors.Join(problems...)
 }
 
-func makeSource(opts Options, e collectors.Entry) (collectors.Source, error) {
+func makeSource(opts Options, e collectors.Entry, b *budget.Budget) (collectors.Source, error) {
 	c := e.Config()
 	if err := opts.Config.Sources.Decode(e.Name, c); err != nil {
 		return nil, err
@@ -86,7 +90,7 @@ func makeSource(opts Options, e collectors.Entry) (collectors.Source, error) {
 	}
 	src, err := e.New(c, collectors.Deps{
 		Logger:   opts.Logger.With(slog.String("source", e.Name)),
-		HTTP:     &http.Client{Timeout: askTimeout},
+		HTTP:     &http.Client{Timeout: askTimeout, Transport: &budget.Watch{Base: http.DefaultTransport, Budget: b, Now: time.Now}},
 		APIToken: opts.Config.HTTP.APIToken,
 		StateDir: filepath.Join(opts.Config.DataDir, "sources", e.Name),
 	})
@@ -154,6 +158,12 @@ func (a *App) startPollers(run context.Context) error {
 	runner, err := collectors.NewRunner(collectors.RunnerOptions{
 		Sources: a.sources.list, Cursors: cursors, Publisher: a.publisher, Registerer: a.registry,
 		Logger: a.log.With(slog.String("part", "pollers")),
+		Budget: func(source string) (collectors.BudgetState, bool) {
+			if b := a.sources.budgets[source]; b != nil {
+				return b.State()
+			}
+			return collectors.BudgetState{}, false
+		},
 	})
 	if err != nil {
 		return err
