@@ -431,6 +431,11 @@ func (h *history) facts(id string, rep derive.RepoFacts, in derive.Input) []sche
 		rep.Tags[i].Repo = id
 		out = append(out, &rep.Tags[i])
 	}
+	for i := range rep.Reviews {
+		v := &rep.Reviews[i]
+		v.Repo, v.ChangeID, v.ReviewID = id, strings.Replace(v.ChangeID, repo, id, 1), id+v.ReviewID
+		out = append(out, v)
+	}
 	for i := range in.Deployments {
 		d := &in.Deployments[i]
 		d.Repo, d.DeploymentID = id, id+d.DeploymentID

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -34,6 +33,14 @@ type history struct {
 	lost map[string]bool
 	// landed are commits that were on trunk or the release branch, in order.
 	landed []string
+	// gone are facts that were deleted where they came from, as they were before.
+	gone struct {
+		commits     []schema.Commit
+		requests    []schema.Change
+		deployments []schema.Deployment
+	}
+	// did names what happened, for the census.
+	did map[string]bool
 }
 
 type openRequest struct {
@@ -55,6 +62,8 @@ type mergedRequest struct {
 	// carriers are the merge commits that bring it into a base branch.
 	carriers []string
 	first    *time.Time
+	// nested: it has to do with requests inside others' branches.
+	nested bool
 }
 
 func (h *history) chance(percent int) bool { return h.pick(100) < percent }
@@ -81,6 +90,7 @@ func (h *history) commit(parents ...string) *schema.Commit {
 			}
 		}
 		if h.chance(5) {
+			h.did["paths unknown"] = true
 			c.Paths, c.PathsKnown = nil, 0
 		}
 	}
@@ -105,13 +115,14 @@ func drawHistory(t *rapid.T) *history {
 func evenHistory(seed uint64) *history { return makeHistory(rand.New(rand.NewPCG(seed, 7)).IntN) }
 
 func makeHistory(pick func(int) int) *history {
-	h := &history{pick: pick, now: day, opt: derive.DefaultOptions(), lost: map[string]bool{}}
+	h := &history{pick: pick, now: day, opt: derive.DefaultOptions(), lost: map[string]bool{}, did: map[string]bool{}}
 	h.rep.Repo = repo
 	h.in.Service = schema.Service{ServiceID: service, Repo: repo}
 	if h.chance(40) {
 		h.in.Service.Paths = []string{"shop/"}
 	}
 	if h.chance(30) {
+		h.did["first release of a new service"] = true
 		created := day.Add(-time.Hour)
 		h.in.Service.CreatedAt = &created
 	}
@@ -126,8 +137,39 @@ func makeHistory(pick func(int) int) *history {
 		{ServiceID: service, ValidFrom: day.Add(30 * time.Hour), TeamID: "after"},
 		{ServiceID: service, ValidFrom: day, TeamID: "before"},
 	}
-	h.rep.Commits = slices.DeleteFunc(h.rep.Commits, func(c schema.Commit) bool { return h.lost[c.SHA] })
+	h.deleteSome()
 	return h
+}
+
+// deleteSome takes back some of what happened: a deployment that never was, a
+// request that is gone while its commits stay, and commits that nobody kept.
+func (h *history) deleteSome() {
+	h.rep.Commits = slices.DeleteFunc(h.rep.Commits, func(c schema.Commit) bool {
+		if h.lost[c.SHA] && h.chance(50) {
+			h.gone.commits = append(h.gone.commits, c)
+			h.did["commit deleted"] = true
+		}
+		return h.lost[c.SHA]
+	})
+	h.in.Deployments = slices.DeleteFunc(h.in.Deployments, func(d schema.Deployment) bool {
+		if !h.chance(3) {
+			return false
+		}
+		h.gone.deployments = append(h.gone.deployments, d)
+		h.did["deployment deleted"] = true
+		return true
+	})
+	h.merged = slices.DeleteFunc(h.merged, func(m *mergedRequest) bool {
+		if m.nested || !h.chance(4) {
+			return false
+		}
+		i := slices.IndexFunc(h.rep.Changes, func(c schema.Change) bool { return c.ChangeID == m.id })
+		h.gone.requests = append(h.gone.requests, h.rep.Changes[i])
+		h.rep.Changes = slices.Delete(h.rep.Changes, i, i+1)
+		h.rep.Reviews = slices.DeleteFunc(h.rep.Reviews, func(r schema.Review) bool { return r.ChangeID == m.id })
+		h.did["request deleted"] = true
+		return true
+	})
 }
 
 func (h *history) step() {
@@ -232,15 +274,20 @@ func (h *history) merge() {
 	if r.base != nil {
 		q.BaseBranch = fmt.Sprint("branch", r.base.number)
 	}
-	m := &mergedRequest{id: q.ChangeID}
+	m := &mergedRequest{id: q.ChangeID, nested: r.base != nil || len(r.inner) > 0}
+	if r.base != nil {
+		h.did["request into a request's branch"] = true
+	}
 	earliest := h.find(r.own[0]).AuthoredAt
 	m.first = &earliest
 	flat := true // whether inner requests arrive only through the outer merge commit
 	switch kind := h.pick(4); {
 	case kind == 0 && !onto[r.tip] && h.ancestors(r.tip)[*base] && len(r.absorbed) == 0:
 		m.merge, m.result, flat = r.tip, r.own, false
+		h.did["fast-forward"] = true
 	case kind == 1:
 		q.Title = "squashed request"
+		h.did["squash"] = true
 		c := h.commit(*base)
 		c.Title = fmt.Sprintf("squashed request (#%d)", r.number)
 		c.Paths, c.PathsKnown = h.union(added)
@@ -248,6 +295,7 @@ func (h *history) merge() {
 		if len(r.inner) == 0 && h.chance(30) {
 			h.lose(added)
 			m.branch, m.first = nil, nil
+			h.did["branch unknown"] = true
 		}
 	case kind == 2:
 		slices.SortFunc(added, func(a, b string) int { return h.find(a).AuthoredAt.Compare(h.find(b).AuthoredAt) })
@@ -265,6 +313,7 @@ func (h *history) merge() {
 			m.result = append(m.result, tip)
 		}
 		h.tick()
+		h.did["rebase"] = true
 		m.merge, m.branch = tip, r.own
 		if len(r.inner) == 0 && len(m.result) == len(added) && h.chance(30) {
 			h.lose(added)
@@ -275,6 +324,7 @@ func (h *history) merge() {
 		}
 	default:
 		c := h.commit(*base, r.tip)
+		h.did["merge commit"] = true
 		m.merge, m.result, flat = c.SHA, r.own, false
 	}
 	*base = m.merge
@@ -302,8 +352,21 @@ func (h *history) merge() {
 	if m.first == nil && h.chance(50) {
 		q.FirstCommitAt, m.first = &earliest, &earliest
 	}
+	h.review(&q)
 	h.rep.Changes = append(h.rep.Changes, q)
 	h.merged = append(h.merged, m)
+}
+
+// review has the author, a bot and others look at a request, before and after it
+// was merged.
+func (h *history) review(q *schema.Change) {
+	for range h.pick(4) {
+		who := h.pick(4)
+		h.rep.Reviews = append(h.rep.Reviews, schema.Review{
+			Repo: repo, ChangeID: q.ChangeID, ReviewID: fmt.Sprint("review", len(h.rep.Reviews)), Reviewer: []string{"ada", "robot", "grace", "alan"}[who],
+			ReviewerIsBot: []uint8{0, 1, 0, 0}[who], SubmittedAt: q.OpenedAt.Add(time.Duration(h.pick(300)) * time.Minute),
+		})
+	}
 }
 
 // union is the paths of several commits.
@@ -342,168 +405,4 @@ func (h *history) cherryPick() {
 	}
 	h.branch = c.SHA
 	h.landed = append(h.landed, c.SHA)
-}
-
-func (h *history) deploy() {
-	d := schema.Deployment{Repo: repo, Environment: "production", Status: schema.StatusSuccess, Commit: h.trunk}
-	past := h.in.Deployments
-	switch n := h.pick(100); {
-	case n < 25 && h.branch != "":
-		d.Commit = h.branch
-	case n < 35 && len(past) > 0:
-		p := past[h.pick(len(past))]
-		d.Commit, d.Version = p.Commit, p.Version
-	case n < 40:
-		d.Commit = h.landed[h.pick(len(h.landed))]
-	case n < 44:
-		d.Commit = h.sha() // Its events have not arrived.
-	case n < 50:
-		name := fmt.Sprint("v", len(h.rep.Tags))
-		h.rep.Tags = append(h.rep.Tags, schema.Tag{Repo: repo, Name: name, Commit: h.trunk})
-		d.Commit, d.Version = "", name[h.pick(2):]
-	case n < 54:
-		d.Commit, d.Version = "", fmt.Sprint("build-", h.pick(3))
-	}
-	switch n := h.pick(100); {
-	case n < 10:
-		d.Status = schema.StatusFailure
-	case n < 14:
-		d.Status = schema.StatusCancelled
-	case n < 18:
-		d.Status = schema.StatusRunning
-	}
-	d.Environment = []string{"production", "production", "prod-eu", "staging"}[h.pick(4)]
-	if h.chance(4) {
-		d.IsRollback = 1
-	}
-	end := h.tick()
-	if h.chance(10) {
-		end = end.Add(-time.Duration(h.pick(600)) * time.Minute)
-	}
-	d.CreatedAt, d.FinishedAt = end.Add(-time.Minute), &end
-	if h.chance(10) { // A slow one, which others may overtake.
-		d.CreatedAt = end.Add(-time.Duration(h.pick(400)) * time.Minute)
-	}
-	d.DeploymentID = fmt.Sprintf("d%03d", (len(past)*37)%1000)
-	h.in.Deployments = append(h.in.Deployments, d)
-	if h.chance(25) {
-		twin := d
-		later := end.Add(time.Duration(h.pick(300)) * time.Minute)
-		twin.Environment, twin.FinishedAt = "prod-us", &later
-		twin.DeploymentID = fmt.Sprintf("d%03d", (len(h.in.Deployments)*37)%1000)
-		h.in.Deployments = append(h.in.Deployments, twin)
-	}
-}
-
-func (h *history) incident() {
-	id := fmt.Sprintf("i%03d", len(h.in.Incidents))
-	add := func(kind string) *schema.IncidentUpdate {
-		u := schema.IncidentUpdate{IncidentID: id, UpdateID: fmt.Sprintf("u%03d", len(h.in.Incidents)), Kind: kind, At: h.tick(), ServiceRefs: []string{service}}
-		h.in.Incidents = append(h.in.Incidents, u)
-		return &h.in.Incidents[len(h.in.Incidents)-1]
-	}
-	u := add(schema.IncidentTriggered)
-	if h.chance(15) {
-		u.ServiceRefs = []string{service, "pay"}
-	}
-	if h.chance(20) {
-		began := u.At.Add(-time.Hour)
-		u.StartedAt = &began
-	}
-	if d := h.in.Deployments; len(d) > 0 && h.chance(30) {
-		x := d[h.pick(len(d))]
-		u.Cause = []string{x.DeploymentID, x.Commit, x.Version}[h.pick(3)]
-	}
-	if len(h.merged) > 0 && h.chance(10) {
-		u.Cause = h.merged[h.pick(len(h.merged))].id
-	}
-	for _, kind := range []string{schema.IncidentAcknowledged, schema.IncidentResolved, schema.IncidentReopened, schema.IncidentResolved, schema.IncidentDeleted} {
-		if h.chance(50) {
-			add(kind).ServiceRefs = nil // As senders do who name the service once.
-		}
-	}
-}
-
-// disorder shuffles the facts and adds copies of them and older versions.
-func (h *history) disorder(seed uint64) (derive.RepoFacts, derive.Input) {
-	rnd := rand.New(rand.NewPCG(seed, 1))
-	rep, in := h.rep, h.in
-	rep.Commits = disordered(rnd, rep.Commits, func(c *schema.Commit) { c.Parents = nil })
-	rep.Changes = disordered(rnd, rep.Changes, func(c *schema.Change) { c.State, c.MergeSHA = schema.ChangeOpen, "" })
-	rep.Tags = disordered(rnd, rep.Tags, func(c *schema.Tag) { c.Commit = "elsewhere" })
-	in.Deployments = disordered(rnd, in.Deployments, func(d *schema.Deployment) { d.Status = schema.StatusRunning })
-	in.Incidents = disordered(rnd, in.Incidents, func(u *schema.IncidentUpdate) { u.Cause = "older" })
-	in.Ownerships = disordered(rnd, in.Ownerships, func(o *schema.Ownership) { o.TeamID = "older" })
-	return rep, in
-}
-
-func disordered[T any, P interface {
-	*T
-	schema.Fact
-}](rnd *rand.Rand, rows []T, older func(*T)) []T {
-	var out []T
-	for _, r := range rows {
-		setVersion(P(&r), 2)
-		out = append(out, r)
-		for rnd.IntN(3) == 0 {
-			copied := r
-			if rnd.IntN(2) == 0 {
-				older(&copied)
-				setVersion(P(&copied), 1)
-			}
-			out = append(out, copied)
-		}
-	}
-	rnd.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
-	return out
-}
-
-func setVersion(f schema.Fact, v uint64) {
-	switch x := f.(type) {
-	case *schema.Commit:
-		x.Version = v
-	case *schema.Change:
-		x.Version = v
-	case *schema.Tag:
-		x.Version = v
-	case *schema.Deployment:
-		x.Meta.Version = v
-	case *schema.IncidentUpdate:
-		x.Version = v
-	case *schema.Ownership:
-		x.Version = v
-	case *schema.Service:
-		x.Version = v
-	case *schema.Review:
-		x.Version = v
-	default:
-		panic(fmt.Sprintf("no version known for %T", f))
-	}
-}
-
-// String tells the history, for a failure's message.
-func (h *history) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "paths %v, created %v, direct commits %s\n", h.in.Service.Paths, h.in.Service.CreatedAt, h.opt.DirectCommits)
-	short := func(s string) string { return s[:min(6, len(s))] }
-	for _, c := range h.rep.Commits {
-		fmt.Fprintf(&b, "commit %s authored %s paths %v %d", short(c.SHA), c.AuthoredAt.Format(time.DateTime), c.Paths, c.PathsKnown)
-		for _, p := range c.Parents {
-			b.WriteString(" parent " + short(p))
-		}
-		for _, p := range c.Reverts {
-			b.WriteString(" reverts " + short(p))
-		}
-		fmt.Fprintf(&b, " copies %s\n", short(c.CherryPickedFrom))
-	}
-	for _, c := range h.rep.Changes {
-		fmt.Fprintf(&b, "request %s merge %s head %s count %d %s→%s labels %v reverts %v merged %s\n", c.ChangeID, short(c.MergeSHA), short(c.HeadSHA), c.CommitCount, c.HeadBranch, c.BaseBranch, c.Labels, c.Reverts, c.MergedAt.Format(time.DateTime))
-	}
-	for _, d := range h.in.Deployments {
-		fmt.Fprintf(&b, "deployment %s of %s %s to %s %s at %s rollback %d\n", d.DeploymentID, short(d.Commit), d.Version, d.Environment, d.Status, d.FinishedAt.Format(time.DateTime), d.IsRollback)
-	}
-	for _, u := range h.in.Incidents {
-		fmt.Fprintf(&b, "incident %s %s at %s cause %s\n", u.IncidentID, u.Kind, u.At.Format(time.DateTime), u.Cause)
-	}
-	return b.String()
 }

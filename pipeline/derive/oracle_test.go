@@ -394,6 +394,7 @@ func (o *oracle) change(id, rule string, r *oracleRelease) *schema.ChangeDeploye
 		f := o.facts[id]
 		landed = f.MergedAt
 		row.Kind, row.Title, row.FirstCommitAt, row.OpenedAt, row.MergedAt = schema.ChangeKindRequest, f.Title, m.first, &f.OpenedAt, f.MergedAt
+		row.FirstReviewAt = o.firstReview(f)
 	} else {
 		c := o.commits[strings.TrimPrefix(id, repo+"@")]
 		row.Kind, row.Title, row.FirstCommitAt = schema.ChangeKindCommit, c.Title, &c.AuthoredAt
@@ -407,6 +408,8 @@ func (o *oracle) change(id, rule string, r *oracleRelease) *schema.ChangeDeploye
 		return &s
 	}
 	row.CodingSeconds = seconds(row.FirstCommitAt, row.OpenedAt)
+	row.PickupSeconds = seconds(row.OpenedAt, row.FirstReviewAt)
+	row.ReviewSeconds = seconds(row.FirstReviewAt, row.MergedAt)
 	row.DeploySeconds = seconds(row.MergedAt, &row.DeployedAt)
 	row.MergeToProductionSecs = seconds(landed, &row.DeployedAt)
 	row.LeadSeconds = seconds(row.FirstCommitAt, &row.DeployedAt)
@@ -417,4 +420,16 @@ func (o *oracle) change(id, rule string, r *oracleRelease) *schema.ChangeDeploye
 		row.Excluded = schema.ExcludedNegative
 	}
 	return row
+}
+
+// firstReview is the first look that somebody else took before the merge.
+func (o *oracle) firstReview(q *schema.Change) *time.Time {
+	looks := slices.Clone(o.h.rep.Reviews)
+	slices.SortFunc(looks, func(a, b schema.Review) int { return a.SubmittedAt.Compare(b.SubmittedAt) })
+	for _, r := range looks {
+		if r.ChangeID == q.ChangeID && r.Reviewer != "ada" && r.Reviewer != "robot" && !r.SubmittedAt.After(*q.MergedAt) {
+			return &r.SubmittedAt
+		}
+	}
+	return nil
 }
