@@ -51,14 +51,12 @@ func (d *Deriver) appliedChanges(ctx context.Context, cat *catalogue) (*appliedC
 	for i := range stored {
 		a := &stored[i]
 		was[a.ServiceID] = a
-		if a.Deleted == 0 {
-			services = append(services, schema.Service{ServiceID: a.ServiceID, Repo: a.Repo, Aliases: a.Aliases})
-		}
+		services = append(services, schema.Service{Meta: schema.Meta{Deleted: a.Deleted}, ServiceID: a.ServiceID, Repo: a.Repo, Aliases: a.Aliases})
 	}
 	out := &appliedChanges{was: newCatalogue(services)}
 	for _, id := range slices.Sorted(maps.Keys(cat.services)) {
 		s := cat.services[id]
-		row := appliedService{ServiceID: id, Version: stamp, Repo: s.Repo, Paths: s.Paths, Aliases: s.Aliases, CreatedAt: s.CreatedAt}
+		row := appliedService{ServiceID: id, Version: stamp, Deleted: s.Deleted, Repo: s.Repo, Paths: s.Paths, Aliases: s.Aliases, CreatedAt: s.CreatedAt}
 		old := was[id]
 		delete(was, id)
 		if old != nil {
@@ -96,6 +94,7 @@ func (c *appliedChanges) change(old, row *appliedService) {
 			c.repos = append(c.repos, a.Repo)
 		}
 		c.names = append(append(c.names, a.ServiceID), a.Aliases...)
+		c.repos = append(c.repos, a.Aliases...) // It may have been there.
 	}
 }
 

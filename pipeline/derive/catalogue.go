@@ -16,35 +16,68 @@ type catalogue struct {
 	byRepo   map[string][]string
 }
 
+// newCatalogue takes the newest row of each service, also of those that were
+// withdrawn: what was deployed under their names is theirs still, as long as no
+// other service has the name.
 func newCatalogue(services []schema.Service) *catalogue {
 	c := &catalogue{services: map[string]*schema.Service{}, byRef: map[string][]string{}, byRepo: map[string][]string{}}
-	services = newest(services, func(s *schema.Service) string { return s.ServiceID })
-	slices.SortFunc(services, func(a, b schema.Service) int { return cmp.Compare(a.ServiceID, b.ServiceID) })
-	add := func(m map[string][]string, name, id string) {
-		if name != "" && !slices.Contains(m[name], id) {
-			m[name] = append(m[name], id)
-		}
-	}
+	services = slices.Clone(services)
+	slices.SortFunc(services, func(a, b schema.Service) int {
+		return cmp.Or(cmp.Compare(a.ServiceID, b.ServiceID), cmp.Compare(b.Version, a.Version))
+	})
+	services = slices.CompactFunc(services, func(a, b schema.Service) bool { return a.ServiceID == b.ServiceID })
 	for i := range services {
-		s := &services[i]
-		c.services[s.ServiceID] = s
-		add(c.byRef, s.ServiceID, s.ServiceID)
-		for _, a := range s.Aliases {
-			add(c.byRef, a, s.ServiceID)
+		if services[i].Deleted == 0 {
+			c.add(&services[i], c.byRef, c.byRepo)
 		}
-		add(c.byRepo, s.Repo, s.ServiceID)
 	}
+	byRef, byRepo := map[string][]string{}, map[string][]string{}
+	for i := range services {
+		// A withdrawal that does not say of what tells nothing.
+		if s := &services[i]; s.Deleted != 0 && (s.Repo != "" || len(s.Aliases) > 0) {
+			c.add(s, byRef, byRepo)
+		}
+	}
+	addFree(c.byRef, byRef)
+	addFree(c.byRepo, byRepo)
 	return c
 }
 
+// addFree adds the names that nobody has.
+func addFree(names, more map[string][]string) {
+	for name, ids := range more {
+		if len(names[name]) == 0 {
+			names[name] = ids
+		}
+	}
+}
+
+// add notes a service and its names.
+func (c *catalogue) add(s *schema.Service, byRef, byRepo map[string][]string) {
+	note := func(m map[string][]string, name string) {
+		if name != "" && !slices.Contains(m[name], s.ServiceID) {
+			m[name] = append(m[name], s.ServiceID)
+		}
+	}
+	c.services[s.ServiceID] = s
+	note(byRef, s.ServiceID)
+	for _, a := range s.Aliases {
+		note(byRef, a)
+	}
+	note(byRepo, s.Repo)
+}
+
 // deployed lists the services that a deployment concerns. One without a service's
-// name deploys its whole repository; one with a name that the catalogue does not
+// name deploys its whole repository, which may be an alias of the service that was
+// there before it moved; one with a name that the catalogue does not
 // know is of the repository's only service, if there is just one.
 func (c *catalogue) deployed(ref, repo string) []string {
 	of := c.byRepo[repo]
 	switch {
 	case ref == "" && len(of) > 0:
 		return of
+	case ref == "" && len(c.byRef[repo]) > 0:
+		return c.byRef[repo]
 	case ref == "" && repo != "":
 		return []string{repo}
 	case ref == "":
@@ -107,4 +140,16 @@ func (c *catalogue) repo(id string) string {
 		return s.Repo
 	}
 	return id
+}
+
+// repos are repo and the names under which the service may have been in others.
+func (c *catalogue) repos(id string) []string {
+	var out []string
+	if r := c.repo(id); r != "" {
+		out = append(out, r)
+	}
+	if s := c.services[id]; s != nil {
+		out = append(out, s.Aliases...)
+	}
+	return out
 }

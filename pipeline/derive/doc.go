@@ -49,6 +49,11 @@
 //     an incident never marks a release in each of several services by a guess.
 //   - A release is rework when it is a rollback, deploys a revert or a hotfix, or
 //     is the last to finish while an incident that names an earlier release was open.
+//   - A service that has moved names its former repositories among its aliases.
+//     What it deployed from there stays as it was; the first release from a
+//     repository that does not have the former one's commits is a baseline.
+//   - A service withdrawn from the catalogue keeps what was deployed under its
+//     names, as far as the withdrawal tells them and nobody else has them.
 //   - Times before 1990 or more than a day in the future are absurd: the row is
 //     kept and flagged, and a release with such a time claims and blames nothing.
 package derive

@@ -80,11 +80,43 @@ func (d *Deriver) withRepos(ctx context.Context, cat *catalogue, inputs []Input,
 		for _, repo := range repos {
 			for _, in := range of[repo] {
 				in.Repo = loaded[repo]
+				if in.Former, err = d.former(ctx, in); err != nil {
+					return err
+				}
 				do(in)
 			}
 		}
 	}
 	return nil
+}
+
+// former reads the repositories that a service was deployed from before it moved:
+// those of its deployments that are among its aliases.
+func (d *Deriver) former(ctx context.Context, in *Input) ([]*Repo, error) {
+	var ids []string
+	for i := range in.Deployments {
+		r := in.Deployments[i].Repo
+		if r != in.Service.Repo && slices.Contains(in.Service.Aliases, r) && !slices.Contains(ids, r) {
+			ids = append(ids, r)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	slices.Sort(ids)
+	now, err := d.cache.prints(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := d.cache.get(ctx, ids, now)
+	if err != nil {
+		return nil, err
+	}
+	var out []*Repo
+	for _, id := range ids {
+		out = append(out, loaded[id])
+	}
+	return out, nil
 }
 
 // stamp is the store's clock in milliseconds.
@@ -111,9 +143,7 @@ func (d *Deriver) inputs(ctx context.Context, cat *catalogue, ids []string) ([]I
 		out[i] = Input{Service: cat.service(id), Now: now}
 		at[id] = &out[i]
 		refs = append(refs, cat.refs(id)...)
-		if r := cat.repo(id); r != "" {
-			repos = append(repos, r)
-		}
+		repos = append(repos, cat.repos(id)...)
 	}
 	if err := d.addFacts(ctx, cat, at, map[string]any{"services": array(ids), "refs": array(refs), "repos": array(repos)}); err != nil {
 		return nil, err

@@ -6,7 +6,8 @@ import "slices"
 // also hides deleted rows. Names are looked for without it: a superset does no
 // harm there, and what a fact said before it was corrected must be found too.
 const (
-	selectServices = `SELECT source, url, version, is_deleted, service_id, name, kind, repo, paths, aliases, system, lifecycle, template, created_at FROM services FINAL`
+	selectServices = `SELECT source, url, version, is_deleted, service_id, name, kind, repo, paths, aliases, system, lifecycle, template, created_at
+FROM services ORDER BY version DESC LIMIT 1 BY service_id`
 
 	selectNow = `SELECT toUInt64(toUnixTimestamp64Milli(now64(3))) AS at`
 
