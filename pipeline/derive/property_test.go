@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"reflect"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -22,7 +23,7 @@ const (
 
 func TestMain(m *testing.M) {
 	// Histories are cheap and their corners many; -rapid.checks still overrules.
-	if err := flag.Set("rapid.checks", fmt.Sprint(drawnHistories)); err != nil {
+	if err := flag.Set("rapid.checks", strconv.Itoa(drawnHistories)); err != nil {
 		panic(err)
 	}
 	clickhousetest.Main(m)
@@ -35,25 +36,23 @@ func TestMain(m *testing.M) {
 func TestRandomHistories(t *testing.T) {
 	t.Parallel()
 	c := newCensus()
-	t.Run("histories", func(t *testing.T) {
-		t.Run("drawn", func(t *testing.T) {
-			t.Parallel()
-			rapid.Check(t, func(t *rapid.T) {
-				agree(t, drawHistory(t), rapid.Uint64().Draw(t, "disorder"), c)
-			})
+	t.Cleanup(func() { c.report(t) }) // After all of them.
+	t.Run("drawn", func(t *testing.T) {
+		t.Parallel()
+		rapid.Check(t, func(t *rapid.T) {
+			agree(t, drawHistory(t), rapid.Uint64().Draw(t, "disorder"), c)
 		})
-		for part := range uint64(evenParts) {
-			t.Run(fmt.Sprint("even", part), func(t *testing.T) {
-				t.Parallel()
-				for seed := part; seed < evenHistories; seed += evenParts {
-					if agree(t, evenHistory(seed), seed, c); t.Failed() {
-						t.Fatalf("seed %d", seed)
-					}
-				}
-			})
-		}
 	})
-	c.report(t)
+	for part := range uint64(evenParts) {
+		t.Run(fmt.Sprint("even", part), func(t *testing.T) {
+			t.Parallel()
+			for seed := part; seed < evenHistories; seed += evenParts {
+				if agree(t, evenHistory(seed), seed, c); t.Failed() {
+					t.Fatalf("seed %d", seed)
+				}
+			}
+		})
+	}
 }
 
 func agree(t interface {
