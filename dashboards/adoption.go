@@ -8,7 +8,7 @@ import (
 
 // adoption says who uses the platform and what runs on it.
 func adoption() (*board, error) {
-	m, err := need(teamServiceAndCapability, "teams_using_capabilities", "capability_retention", "new_capability_adoption", "workloads_on_platform", "workloads_unknown", "time_to_production")
+	m, err := need(teamServiceAndCapability, "teams_using_capabilities", "capability_retention", "new_capability_adoption", "workloads_on_platform", "workloads_unknown", "time_to_production", "platform_cost")
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +41,7 @@ func adoption() (*board, error) {
 	b.row("What runs on the platform")
 	place(b, 12, 8, trend(workloads, metrics.Week, ""))
 	place(b, 12, 8, trend(m["workloads_unknown"], metrics.Week, ""))
+	b.costRow(m["platform_cost"])
 	return b, nil
 }
 

@@ -28,6 +28,7 @@ const (
 	UIDAdoption    = "headway-adoption"
 	UIDSelfService = "headway-self-service"
 	UIDExperience  = "headway-experience"
+	UIDSecurity    = "headway-security"
 	UIDDataQuality = "headway-data-quality"
 )
 
@@ -42,7 +43,7 @@ type Dashboard struct {
 // All builds every dashboard, in the order in which they are shown.
 func All() ([]Dashboard, error) {
 	builders := []func() (*board, error){
-		overview, delivery, leadTimeDetail, stabilityDetail, adoption, selfService, experience, dataQuality,
+		overview, delivery, leadTimeDetail, stabilityDetail, adoption, selfService, experience, security, dataQuality,
 	}
 	var out []Dashboard
 	for _, build := range builders {

@@ -40,6 +40,9 @@ func counted(m figure) string {
 		"developer_satisfaction": "answers", "teams_using_capabilities": "active teams", "new_capability_adoption": "eligible teams",
 		"capability_retention": "teams before", "request_wait": "requests", "workloads_unknown": "workloads",
 		"support_first_response_time": "tickets", "support_resolution_time": "tickets", "survey_response_rate": "people invited",
+		"security_finding_rate": "findings", "security_scan_coverage": "workloads", "security_backlog": "findings", "security_finding_age": "findings",
+		"security_time_to_fix": "findings", "compliance_violation_rate": "results", "policy_error_rate": "results", "admission_denials": "denials",
+		"platform_cost": "costs",
 	}
 	return cmp.Or(nouns[m.ID], "rows")
 }

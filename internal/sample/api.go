@@ -3,6 +3,7 @@ package sample
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -59,7 +60,7 @@ func (h *History) api() []Delivery {
 			}))
 		}
 	}
-	return append(out, h.inventory()...)
+	return slices.Concat(out, h.inventory(), h.security(), h.policies(), h.costs())
 }
 
 // cause is how the system that raised an incident names the deployment.
@@ -79,13 +80,7 @@ func (h *History) inventory() []Delivery {
 			"environment": w.Environment, "service": w.Service.ID, "on_platform": w.OnPlatform, "platform_owned": w.PlatformOwned,
 		})
 	}
-	var out []Delivery
-	for day := range Days {
-		if list := days[h.Day(day)]; len(list) > 0 {
-			out = append(out, apiDelivery(h.Day(day).Add(2*time.Hour), "/v1/workloads", list))
-		}
-	}
-	return out
+	return h.daily(days, "/v1/workloads", 2*time.Hour)
 }
 
 // cdevents is what the pipelines of some services send about their deployments.

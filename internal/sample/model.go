@@ -25,6 +25,11 @@ type History struct {
 	Uses      []Use
 	Workloads []Workload
 	Answers   []Answer
+
+	Scans    []Scan
+	Findings []Finding
+	Policies []PolicyResult
+	Costs    []Cost
 }
 
 // Team is a stream-aligned team or the platform team.

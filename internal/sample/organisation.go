@@ -25,6 +25,9 @@ func Generate(seed uint64, end time.Time) *History {
 	h.makePlatformUse()
 	h.makeWorkloads()
 	h.makeAnswers()
+	h.makeSecurity()
+	h.makePolicies()
+	h.makeCosts()
 	return h
 }
 

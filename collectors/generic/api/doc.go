@@ -102,6 +102,8 @@ func (r receiver) Events(_ http.Header, body []byte, received time.Time) ([]sche
 	raws := []json.RawMessage{body}
 	array := firstByte(body) == '['
 	if array {
+		// Decoding into the slice that holds the body would overwrite the body.
+		raws = nil
 		if err := json.Unmarshal(body, &raws); err != nil {
 			return nil, &collectors.InvalidError{Message: "the body is not a JSON array: " + err.Error()}
 		}

@@ -65,6 +65,8 @@ const (
 	perDay
 	perHundred
 	score
+	sum
+	perMonth
 )
 
 // metric is one line of the table of answers.
@@ -78,6 +80,8 @@ type metric struct {
 	rows func(from, to time.Time) []row
 	// once names what counts once in a bucket and group: "subject" or a dimension.
 	once string
+	// months is the length of a bucket for one currency; of perMonth only.
+	months func(b bucket, currency string) float64
 }
 
 // Oracle answers questions about one organisation.
@@ -94,7 +98,7 @@ func New(h *sample.History) *Oracle {
 	for _, s := range h.Services {
 		o.services = append(o.services, o.follow(s))
 	}
-	for _, m := range slices.Concat(o.delivery(), o.stability(), o.platform(), o.survey()) {
+	for _, m := range slices.Concat(o.delivery(), o.stability(), o.platform(), o.survey(), o.security(), o.cost()) {
 		o.metrics[m.id] = m
 	}
 	return o
@@ -142,7 +146,7 @@ func (o *Oracle) Answer(q Question) []Point {
 	var out []Point
 	for key, dims := range groups {
 		for i, b := range buckets {
-			p := m.point(m.counted(found[i][key]), b)
+			p := m.point(m.counted(found[i][key]), b, dims["currency"])
 			p.From, p.To, p.Dims = b.from, b.to, dims
 			out = append(out, p)
 		}
@@ -199,7 +203,7 @@ func calendar(q Question) []bucket {
 	return out
 }
 
-func (m metric) point(rows []row, b bucket) Point {
+func (m metric) point(rows []row, b bucket, currency string) Point {
 	var p Point
 	var num, den float64
 	var values []float64
@@ -229,11 +233,33 @@ func (m metric) point(rows []row, b bucket) Point {
 		p.N, factor = int(num), 100
 	case score:
 		factor = 100
+	case sum:
+		return counts(rows, num)
+	case perMonth:
+		p.N, den = len(rows), m.months(b, currency)
+		if len(rows) == 0 {
+			return p
+		}
 	case ratio:
 	}
 	if den != 0 {
 		v := factor * num / den
 		p.Value = &v
+	}
+	return p
+}
+
+// counts: there is a value as soon as there is a row, and n are the rows that add
+// to it.
+func counts(rows []row, num float64) Point {
+	p := Point{Numerator: &num}
+	for _, r := range rows {
+		if r.num != 0 {
+			p.N++
+		}
+	}
+	if len(rows) > 0 {
+		p.Value = &num
 	}
 	return p
 }

@@ -67,11 +67,21 @@ records by `+"`test/e2e/oracle`"+`, which shares no code with Headway. Generated
 	b.WriteString("\n|---|" + strings.Repeat("---|", len(months)) + "\n")
 	for _, id := range o.Metrics() {
 		q.Metric = id
-		fmt.Fprintf(&b, "| `%s` |", id)
+		var groups []string
+		lines := map[string]string{}
 		for _, p := range o.Answer(q) {
-			b.WriteString(" " + number(p.Value) + " |")
+			name := id
+			if currency := p.Dims["currency"]; currency != "" {
+				name += " " + currency
+			}
+			if _, known := lines[name]; !known {
+				groups = append(groups, name)
+			}
+			lines[name] += " " + number(p.Value) + " |"
 		}
-		b.WriteString("\n")
+		for _, name := range groups {
+			fmt.Fprintf(&b, "| `%s` |%s\n", name, lines[name])
+		}
 	}
 	return b.String()
 }
