@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	_ "github.com/xanzy/go-gitlab"          // Likewise.
 	_ "gitlab.com/gitlab-org/api/client-go" // Only its testdata is used; the import keeps the module.
 
 	"github.com/headway-metrics/headway/collectors"

@@ -1,6 +1,10 @@
 // Package gitlab is the source of GitLab.com, GitLab Dedicated and self-managed
-// GitLab: webhooks of projects, groups and the whole system. An event holds one
-// webhook payload.
+// GitLab: webhooks of projects, groups and the whole system, and the REST API for
+// what happened before the webhook existed or was lost.
+//
+// An event holds one webhook payload, or objects of the REST API verbatim in an
+// envelope (type "gitlab.rest.…"). Nothing but this package may use go-gitlab, and
+// it only asks: its types drop fields, so objects are kept as they come.
 //
 // The traps, each with a test of its name:
 //   - times come in three forms: RFC 3339, "… UTC" and "… +0200";
@@ -37,6 +41,13 @@ type Config struct {
 	SigningTokens  []secret.String `yaml:"signing_tokens" json:"signing_tokens,omitempty" jsonschema:"description=Signing tokens (whsec_…) of the webhooks at /hooks/gitlab; several while one is being replaced"`
 	WebhookSecrets []secret.String `yaml:"webhook_secrets" json:"webhook_secrets,omitempty" jsonschema:"description=Secret tokens (X-Gitlab-Token) of webhooks that have no signing token; several while one is being replaced"`
 
+	Groups       []string      `yaml:"groups" json:"groups,omitempty" jsonschema:"description=Groups whose projects are read through the API with those of their subgroups; archived ones and forks are left out"`
+	Projects     []string      `yaml:"projects" json:"projects,omitempty" jsonschema:"description=Projects (group/name) read through the API"`
+	Token        secret.String `yaml:"token" json:"token,omitempty" jsonschema:"description=Access token with the scope read_api; use token_file or ${env:NAME}"`
+	URL          string        `yaml:"url" json:"url,omitempty" jsonschema:"description=Address of GitLab,default=https://gitlab.com"`
+	Interval     time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,description=Time between two polls,default=5m"`
+	BackfillDays int           `yaml:"backfill_days" json:"backfill_days,omitempty" jsonschema:"description=How many days back the first poll reads,default=180"`
+
 	Labels Labels `yaml:"labels" json:"labels,omitzero" jsonschema:"description=What the labels of issues mean"`
 }
 
@@ -53,13 +64,16 @@ type Labels struct {
 
 // DefaultConfig is what an empty part of the configuration means.
 func DefaultConfig() Config {
-	return Config{Labels: Labels{
-		Incident: []string{"(?:type::)?(?:incident|outage)"},
-		Request:  []string{"(?:type::)?(?:platform-)?request"},
-		Support:  []string{"(?:type::)?(?:support|question)"},
-		Feature:  []string{"(?:type::)?(?:feature|feature[ -]request|enhancement)"},
-		Bug:      []string{"(?:type::)?bug"},
-	}}
+	return Config{
+		URL: "https://gitlab.com", Interval: 5 * time.Minute, BackfillDays: 180,
+		Labels: Labels{
+			Incident: []string{"(?:type::)?(?:incident|outage)"},
+			Request:  []string{"(?:type::)?(?:platform-)?request"},
+			Support:  []string{"(?:type::)?(?:support|question)"},
+			Feature:  []string{"(?:type::)?(?:feature|feature[ -]request|enhancement)"},
+			Bug:      []string{"(?:type::)?bug"},
+		},
+	}
 }
 
 // Entry is the source's line in the registry.
@@ -68,13 +82,14 @@ func Entry() collectors.Entry {
 		Name: Name, Title: "GitLab", Group: collectors.GroupCode,
 		Facts:     []string{"builds", "changes", "commits", "deployments", "incident_updates", "requests", "reviews", "tags", "tickets"},
 		Signature: "signing token (Standard Webhooks: `webhook-signature`, base64 HMAC-SHA256 of id, time and body), or secret token `X-Gitlab-Token`",
+		Polls:     "merge requests with their first commits and approvals, deployments, pipelines, issues, incidents with their history, commits, tags",
 		Config:    func() any { c := DefaultConfig(); return &c },
-		New: func(cfg any, _ collectors.Deps) (collectors.Source, error) {
+		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			c, ok := cfg.(*Config)
 			if !ok {
 				return nil, fmt.Errorf("gitlab: configuration is a %T", cfg)
 			}
-			return New(*c)
+			return New(*c, deps, time.Now)
 		},
 	}
 }
@@ -84,10 +99,11 @@ type Source struct {
 	signed signature.StandardWebhooks
 	plain  signature.Plain
 	labels labelRules
+	poller *poller
 }
 
-// New makes the source.
-func New(cfg Config) (*Source, error) {
+// New makes the source; now is the clock of the backfill's beginning.
+func New(cfg Config, deps collectors.Deps, now func() time.Time) (*Source, error) {
 	s := &Source{
 		signed: signature.StandardWebhooks{Secrets: cfg.SigningTokens},
 		plain:  signature.Plain{Header: "X-Gitlab-Token", Secrets: cfg.WebhookSecrets},
@@ -103,7 +119,11 @@ func New(cfg Config) (*Source, error) {
 	if s.labels, err = compileLabels(cfg.Labels); err != nil {
 		return nil, err
 	}
-	return s, nil
+	if len(cfg.Groups)+len(cfg.Projects) == 0 {
+		return s, nil
+	}
+	s.poller, err = newPoller(cfg, deps, now, s.labels)
+	return s, err
 }
 
 // Name implements collectors.Source.

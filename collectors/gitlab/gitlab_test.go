@@ -3,6 +3,7 @@ package gitlab_test
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"os"
 	"slices"
@@ -41,7 +42,7 @@ func newSource(tb testing.TB, change ...func(*gitlab.Config)) *gitlab.Source {
 	for _, c := range change {
 		c(&cfg)
 	}
-	s, err := gitlab.New(cfg)
+	s, err := gitlab.New(cfg, collectors.Deps{Logger: slog.New(slog.DiscardHandler), HTTP: &http.Client{}}, time.Now)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -177,11 +178,17 @@ func TestConfigurationErrorsNameTheKey(t *testing.T) {
 		"sources.gitlab.signing_tokens[0] is empty":  func(c *gitlab.Config) { c.SigningTokens = []secret.String{""} },
 		"sources.gitlab.webhook_secrets[1] is empty": func(c *gitlab.Config) { c.WebhookSecrets = []secret.String{"x", ""} },
 		"sources.gitlab.labels.bug[0]: ":             func(c *gitlab.Config) { c.Labels.Bug = []string{"("} },
+		"sources.gitlab.groups[0]: ":                 func(c *gitlab.Config) { c.Groups, c.Token = []string{"https://gitlab.com/acme"}, "t" },
+		"sources.gitlab.projects[0]: ":               func(c *gitlab.Config) { c.Projects, c.Token = []string{"a b"}, "t" },
+		"sources.gitlab.token: ":                     func(c *gitlab.Config) { c.Groups = []string{"acme"} },
+		"sources.gitlab.url ":                        func(c *gitlab.Config) { c.Groups, c.Token, c.URL = []string{"acme"}, "t", "gitlab.com" },
+		"sources.gitlab.interval: ":                  func(c *gitlab.Config) { c.Groups, c.Token, c.Interval = []string{"acme"}, "t", time.Second },
+		"sources.gitlab.backfill_days: ":             func(c *gitlab.Config) { c.Groups, c.Token, c.BackfillDays = []string{"acme"}, "t", -1 },
 	}
 	for want, change := range tests {
 		cfg := gitlab.DefaultConfig()
 		change(&cfg)
-		_, err := gitlab.New(cfg)
+		_, err := gitlab.New(cfg, collectors.Deps{Logger: slog.New(slog.DiscardHandler), HTTP: &http.Client{}}, time.Now)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say %q", err, want)
 		}

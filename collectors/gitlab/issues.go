@@ -108,10 +108,8 @@ func (h issueHook) facts(rules labelRules) ([]schema.Fact, error) {
 	if i == nil {
 		return nil, errors.New("the payload has no object_attributes")
 	}
-	switch i.kind() {
-	case "", "issue", "incident", "task", "ticket":
-	default:
-		return nil, schema.Ignore("GitLab work item " + workItem(i.kind()))
+	if err := i.ignored(); err != nil {
+		return nil, err
 	}
 	if h.repo() == "" {
 		return nil, errNoProject
@@ -140,12 +138,17 @@ func (h issueHook) facts(rules labelRules) ([]schema.Fact, error) {
 	return out, nil
 }
 
-// workItem is a kind that may be named in the receipt; names can be configured.
-func workItem(kind string) string {
-	if k := strings.ReplaceAll(kind, " ", "_"); kindName.MatchString(k) {
-		return k
+// ignored is the error of a work item that is no ticket, such as an epic.
+func (i *issue) ignored() error {
+	switch i.kind() {
+	case "", "issue", "incident", "task", "ticket":
+		return nil
 	}
-	return "of an unknown type"
+	// Types can be made up; only a plain name is repeated.
+	if name := strings.ReplaceAll(i.kind(), " ", "_"); kindName.MatchString(name) {
+		return schema.Ignore("GitLab work item " + name)
+	}
+	return schema.Ignore("GitLab work item of another type")
 }
 
 // facts makes a ticket, and beside it an incident or a manual request when the

@@ -33,6 +33,20 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 		return facts(ev.Data, func(h issueHook) ([]schema.Fact, error) { return h.facts(s.labels) })
 	case "release":
 		return facts(ev.Data, releaseHook.facts)
+	case "rest.merge_request":
+		return facts(ev.Data, restMergeRequest.facts)
+	case "rest.approval":
+		return facts(ev.Data, restMergeRequest.approval)
+	case "rest.commit":
+		return facts(ev.Data, restCommit.facts)
+	case "rest.tag":
+		return facts(ev.Data, restTag.facts)
+	case "rest.pipeline":
+		return facts(ev.Data, restPipeline.facts)
+	case "rest.deployment":
+		return facts(ev.Data, restDeployed.facts)
+	case "rest.issue":
+		return facts(ev.Data, func(r restIssue) ([]schema.Fact, error) { return r.facts(s.labels) })
 	}
 	if strings.HasPrefix(kind, "rest.") || !kindName.MatchString(kind) {
 		return nil, fmt.Errorf("event type %s is unknown", ev.Type)

@@ -1,0 +1,371 @@
+package gitlab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	gl "github.com/xanzy/go-gitlab"
+
+	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/budget"
+)
+
+const (
+	// requestsPerPoll bounds what a crash can repeat: the cursor is saved after
+	// about as many requests.
+	requestsPerPoll = 100
+	// backfillReserve is the share of the rate limit that a backfill leaves to
+	// what is happening now.
+	backfillReserve = 0.3
+	// discoverEvery is how long the list of projects is believed.
+	discoverEvery = time.Hour
+	// minInterval keeps a mistyped interval from spending the budget on nothing.
+	minInterval = 10 * time.Second
+)
+
+var groupPath = regexp.MustCompile(`^[\w.-]+(?:/[\w.-]+)*$`)
+
+// poller reads the REST API. One goroutine uses it.
+type poller struct {
+	client   *client
+	logger   *slog.Logger
+	now      func() time.Time
+	groups   []string
+	names    []string
+	interval time.Duration
+	backfill time.Duration
+	rules    labelRules
+
+	// What follows may be lost: it only saves requests.
+	projects   []project
+	discovered time.Time
+	checked    map[string]time.Time
+	tiers      map[string]string
+}
+
+func newPoller(cfg Config, deps collectors.Deps, now func() time.Time, rules labelRules) (*poller, error) {
+	for key, paths := range map[string][]string{"groups": cfg.Groups, "projects": cfg.Projects} {
+		for i, p := range paths {
+			if !groupPath.MatchString(p) {
+				return nil, fmt.Errorf("sources.gitlab.%s[%d]: %q is no path such as group/subgroup", key, i, p)
+			}
+		}
+	}
+	if cfg.Interval < minInterval {
+		return nil, fmt.Errorf("sources.gitlab.interval: %s is below %s", cfg.Interval, minInterval)
+	}
+	if cfg.BackfillDays < 0 {
+		return nil, fmt.Errorf("sources.gitlab.backfill_days: %d is below 0", cfg.BackfillDays)
+	}
+	c, err := newClient(cfg, deps, now)
+	if err != nil {
+		return nil, err
+	}
+	return &poller{
+		client: c, logger: deps.Logger, now: now, groups: cfg.Groups, names: cfg.Projects, interval: cfg.Interval,
+		backfill: time.Duration(cfg.BackfillDays) * 24 * time.Hour, rules: rules, checked: map[string]time.Time{}, tiers: map[string]string{},
+	}, nil
+}
+
+// cursor is how far each resource of each project has been read, by the project's
+// number, which a rename leaves as it is.
+type cursor struct {
+	Projects map[string]map[string]*position `json:"projects"`
+}
+
+// position in a list of a project.
+type position struct {
+	// Live is set once the backfill is done.
+	Live bool `json:"live,omitempty"`
+	// Until: what changed before has been emitted.
+	Until time.Time `json:"until"`
+	// Edge are the things that changed exactly at Until and have been emitted.
+	Edge []string `json:"edge,omitempty"`
+	// ETag of the first page, when nothing behind it can change.
+	ETag string `json:"etag,omitempty"`
+
+	// Next page of the running pass; Newest is the newest that it saw, and NextETag
+	// its first page's, of a list that is read backwards.
+	Next     string    `json:"next,omitempty"`
+	Newest   time.Time `json:"newest,omitzero"`
+	NextETag string    `json:"next_etag,omitempty"`
+}
+
+// Interval implements collectors.Poller; it is 0 without projects to read.
+func (s *Source) Interval() time.Duration {
+	if s.poller == nil {
+		return 0
+	}
+	return s.poller.interval
+}
+
+// Poll implements collectors.Poller. What is happening now is read before any
+// backfill goes on, and the backfill leaves it a share of the rate limit.
+func (s *Source) Poll(ctx context.Context, saved collectors.Cursor, emit collectors.Emit) (collectors.Cursor, error) {
+	if s.poller == nil {
+		return saved, nil
+	}
+	cur := cursor{Projects: map[string]map[string]*position{}}
+	if saved != nil {
+		if err := json.Unmarshal(saved, &cur); err != nil {
+			return nil, fmt.Errorf("reading the cursor of %s: %w", Name, err)
+		}
+	}
+	s.poller.client.requests = 0
+	err := s.poller.poll(ctx, &cur, emit)
+	after, encodeErr := json.Marshal(cur)
+	return after, errors.Join(err, encodeErr)
+}
+
+func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) error {
+	projects, problems := p.discover(ctx)
+	if fatal(problems) {
+		return problems
+	}
+	for _, live := range []bool{true, false} {
+		ctx := ctx
+		if !live {
+			ctx = budget.WithReserve(ctx, backfillReserve)
+		}
+		for _, proj := range projects {
+			for _, res := range resources() {
+				pos := cur.at(proj, res.name, p.now().Add(-p.backfill))
+				key := strconv.FormatInt(proj.ID, 10) + " " + res.name
+				if pos.Live != live || (live && p.now().Sub(p.checked[key]) < p.interval/2) {
+					continue
+				}
+				err := p.read(ctx, proj, res, pos, emit)
+				switch {
+				case err == nil:
+				case unavailable(err):
+					p.logger.InfoContext(ctx, "nothing to read in the project", "project", proj.PathWithNamespace, "resource", res.name, "error", err)
+				case errors.Is(err, budget.ErrReserved):
+					// The backfill has had its share: come back at the usual interval.
+					return problems
+				case fatal(err):
+					return err
+				default:
+					problems = errors.Join(problems, fmt.Errorf("%s of %s: %w", res.name, proj.PathWithNamespace, err))
+					continue
+				}
+				p.checked[key] = p.now()
+			}
+		}
+	}
+	return problems
+}
+
+// fatal errors would come back for every other project too.
+func fatal(err error) bool {
+	var emitting *emitError
+	return errors.Is(err, errRefused) || errors.Is(err, errScope) || errors.Is(err, budget.ErrSpent) || errors.Is(err, collectors.ErrMore) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &emitting)
+}
+
+// emitError tells a failure of Kafka from one of GitLab.
+type emitError struct{ error }
+
+func (e *emitError) Unwrap() error { return e.error }
+
+func (c *cursor) at(proj project, resource string, begin time.Time) *position {
+	id := strconv.FormatInt(proj.ID, 10)
+	if c.Projects[id] == nil {
+		c.Projects[id] = map[string]*position{}
+	}
+	if c.Projects[id][resource] == nil {
+		c.Projects[id][resource] = &position{Until: begin.UTC().Truncate(time.Second)}
+	}
+	return c.Projects[id][resource]
+}
+
+// read goes on with a resource until its end, or until this poll has asked enough.
+func (p *poller) read(ctx context.Context, proj project, res resource, pos *position, emit collectors.Emit) error {
+	for {
+		q := res.query
+		q.PerPage = perPage
+		if res.backwards {
+			q.Since = res.since(pos.Until)
+		} else {
+			q.UpdatedAfter = pos.Until.UTC().Format(time.RFC3339Nano)
+		}
+		etag := ""
+		if pos.Next == "" {
+			etag = pos.ETag
+		}
+		var raws []json.RawMessage
+		a, err := p.client.get(ctx, fmt.Sprintf("projects/%d/%s", proj.ID, res.path), q, pos.Next, etag, &raws)
+		if err != nil {
+			return err
+		}
+		if a.notModified {
+			return nil
+		}
+		step := p.forwards
+		if res.backwards {
+			step = p.backwards
+		}
+		done, err := step(ctx, proj, res, pos, raws, a, emit)
+		if err != nil || done {
+			return err
+		}
+		if p.client.requests >= requestsPerPoll {
+			return collectors.ErrMore
+		}
+	}
+}
+
+// forwards emits a page of a list that is sorted by change, the oldest first, and
+// moves the position behind what it emitted. What changes meanwhile moves to the
+// end, so nothing is missed; when an object cannot be read in full, what came
+// before it has still been emitted.
+func (p *poller) forwards(ctx context.Context, proj project, res resource, pos *position, raws []json.RawMessage, a answer, emit collectors.Emit) (done bool, err error) {
+	var batch emission
+	until, edge := pos.Until, slices.Clone(pos.Edge)
+	var problem error
+	for _, raw := range raws {
+		at, key := res.changed(raw), res.key(raw)
+		if at.Before(pos.Until) && !at.IsZero() || at.Equal(pos.Until) && slices.Contains(pos.Edge, key) {
+			continue
+		}
+		whole := len(batch.events)
+		if problem = res.events(ctx, p, proj, raw, &batch); problem != nil {
+			batch.events = batch.events[:whole]
+			break
+		}
+		if at.After(until) {
+			until, edge = at, nil
+		}
+		if at.Equal(until) {
+			edge = append(edge, key)
+		}
+	}
+	if err := emit(ctx, batch.stamped(p.now())...); err != nil {
+		return false, &emitError{err}
+	}
+	moved := until.After(pos.Until)
+	pos.Until, pos.Edge, pos.ETag = until, edge, ""
+	if problem != nil {
+		if moved {
+			pos.Next = ""
+		}
+		return false, problem
+	}
+	if a.next == "" {
+		if pos.Next == "" && !moved {
+			pos.ETag = a.etag
+		}
+		pos.Live, pos.Next = true, ""
+		return true, nil
+	}
+	// A next page of this very list only matters when a whole page changed at one
+	// instant: otherwise the list of what changed since goes on from there.
+	pos.Next = a.next
+	if moved {
+		pos.Next = ""
+	}
+	return false, nil
+}
+
+// backwards emits a page of a list that is sorted by time, the newest first. A
+// pass that was interrupted goes on at its next page: what is new meanwhile is at
+// the front and is read by the next pass.
+func (p *poller) backwards(ctx context.Context, proj project, res resource, pos *position, raws []json.RawMessage, a answer, emit collectors.Emit) (done bool, err error) {
+	var batch emission
+	newest := pos.Newest
+	for _, raw := range raws {
+		at := res.changed(raw)
+		if res.stops && !at.IsZero() && at.Before(pos.Until.Add(-late)) {
+			done = true
+			break
+		}
+		if err := res.events(ctx, p, proj, raw, &batch); err != nil {
+			return false, err
+		}
+		if at.After(newest) {
+			newest = at
+		}
+	}
+	if err := emit(ctx, batch.stamped(p.now())...); err != nil {
+		return false, &emitError{err}
+	}
+	if pos.Next == "" {
+		pos.NextETag = a.etag
+	}
+	pos.Newest, pos.Next = newest, a.next
+	if !done && a.next != "" {
+		return false, nil
+	}
+	// A time in the future must not hide what comes before it.
+	if now := p.now(); newest.After(now) {
+		newest = now
+	}
+	if newest.After(pos.Until) {
+		pos.Until = newest.UTC()
+	}
+	*pos = position{Live: true, Until: pos.Until, ETag: pos.NextETag}
+	return true, nil
+}
+
+// listed is a project as GitLab lists it.
+type listed struct {
+	project
+	Archived   bool            `json:"archived"`
+	ForkedFrom json.RawMessage `json:"forked_from_project"`
+}
+
+// discover lists the projects to read; of a group, archived ones and forks are
+// left out. On an error the last list is used, if there is one.
+func (p *poller) discover(ctx context.Context) ([]project, error) {
+	if p.now().Sub(p.discovered) < discoverEvery {
+		return p.projects, nil
+	}
+	if err := p.client.checkScope(ctx); err != nil {
+		return p.projects, err
+	}
+	var out []project
+	var problems error
+	for _, name := range p.names {
+		var r project
+		if _, err := p.client.get(ctx, "projects/"+gl.PathEscape(name), query{}, "", "", &r); err != nil {
+			problems = errors.Join(problems, fmt.Errorf("project %s: %w", name, err))
+			continue
+		}
+		out = append(out, r)
+	}
+	for _, group := range p.groups {
+		raws, err := p.client.all(ctx, "groups/"+gl.PathEscape(group)+"/projects", query{
+			OrderBy: "id", Sort: "asc", IncludeSubgroups: true, WithShared: new(false),
+		})
+		if err != nil {
+			problems = errors.Join(problems, fmt.Errorf("projects of group %s: %w", group, err))
+			continue
+		}
+		for _, raw := range raws {
+			var r listed
+			if err := json.Unmarshal(raw, &r); err != nil {
+				problems = errors.Join(problems, fmt.Errorf("a project of group %s: %w", group, err))
+				continue
+			}
+			fork := len(r.ForkedFrom) > 0 && string(r.ForkedFrom) != "null"
+			known := slices.ContainsFunc(out, func(o project) bool { return o.ID == r.ID })
+			if !r.Archived && !fork && !known {
+				out = append(out, r.project)
+			}
+		}
+	}
+	if problems != nil {
+		if len(out) < len(p.projects) {
+			out = p.projects
+		}
+		return out, problems
+	}
+	p.projects, p.discovered = out, p.now()
+	return out, nil
+}
