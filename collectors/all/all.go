@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/argocd"
 	"github.com/headway-metrics/headway/collectors/backstage"
 	"github.com/headway-metrics/headway/collectors/circleci"
 	"github.com/headway-metrics/headway/collectors/generic/api"
@@ -20,6 +21,7 @@ import (
 func Entries() []collectors.Entry {
 	return []collectors.Entry{
 		api.Entry(),
+		argocd.Entry(),
 		backstage.Entry(),
 		circleci.Entry(),
 		events.Entry(),

@@ -274,7 +274,7 @@ func TestValues(t *testing.T) {
 		"feature:x":                          {"feature:x", ""},
 		"acme/shop:1.10@sha256:" + full[:10]: {"1.10", ""},
 	} {
-		if got := [2]string{imageVersion(value), commitOf(value)}; got != want {
+		if got := [2]string{ImageVersion(value), CommitOf(value)}; got != want {
 			t.Errorf("%s: %q, want %q", value, got, want)
 		}
 	}

@@ -116,7 +116,7 @@ func promotion(r rule, c change, value string) *schema.Deployment {
 	d := &schema.Deployment{
 		DeploymentID: strings.Join([]string{Name, c.Repo, c.Commit, c.Path, r.Key, vars["environment"], vars["service"]}, ":"),
 		ServiceRef:   vars["service"], Environment: vars["environment"],
-		Version: imageVersion(value), Commit: commitOf(value),
+		Version: ImageVersion(value), Commit: CommitOf(value),
 		Status: schema.StatusSuccess, CreatedAt: at, FinishedAt: &at,
 	}
 	if r.ServiceRepo != "" {
@@ -125,9 +125,9 @@ func promotion(r rule, c change, value string) *schema.Deployment {
 	return d
 }
 
-// imageVersion is the tag of an image reference, or the value itself; an image
+// ImageVersion is the tag of an image reference, or the value itself; an image
 // known by its digest alone is named by the digest.
-func imageVersion(value string) string {
+func ImageVersion(value string) string {
 	name, digest, pinned := strings.Cut(value, "@")
 	if !pinned && !strings.Contains(value, "/") {
 		return value
@@ -147,11 +147,11 @@ var sha = regexp.MustCompile(`(?:^|[^0-9a-f])([0-9a-f]{40})(?:[^0-9a-f]|$)`)
 // v1.2-5-g3f2a9c1 as git describe writes it.
 var abbreviated = regexp.MustCompile(`[-_.]g?([0-9a-f]{7,39})$`)
 
-// commitOf is the commit id that a version holds, whole or abbreviated, or "". A
+// CommitOf is the commit id that a version holds, whole or abbreviated, or "". A
 // version that is nothing but a short id or a tag stays a version; the pipeline
 // resolves all of them, as it knows the service's repository.
-func commitOf(value string) string {
-	version := imageVersion(value)
+func CommitOf(value string) string {
+	version := ImageVersion(value)
 	if strings.HasPrefix(version, "sha256:") {
 		return ""
 	}
