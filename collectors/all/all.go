@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/alertmanager"
 	"github.com/headway-metrics/headway/collectors/argocd"
 	"github.com/headway-metrics/headway/collectors/backstage"
 	"github.com/headway-metrics/headway/collectors/circleci"
@@ -12,6 +13,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/github"
 	"github.com/headway-metrics/headway/collectors/gitlab"
 	"github.com/headway-metrics/headway/collectors/gitops"
+	"github.com/headway-metrics/headway/collectors/grafana"
 	"github.com/headway-metrics/headway/collectors/jenkins"
 	"github.com/headway-metrics/headway/collectors/jira"
 	"github.com/headway-metrics/headway/collectors/pagerduty"
@@ -20,6 +22,7 @@ import (
 // Entries are the sources in the order of their names.
 func Entries() []collectors.Entry {
 	return []collectors.Entry{
+		alertmanager.Entry(),
 		api.Entry(),
 		argocd.Entry(),
 		backstage.Entry(),
@@ -29,6 +32,7 @@ func Entries() []collectors.Entry {
 		github.Entry(),
 		gitlab.Entry(),
 		gitops.Entry(),
+		grafana.Entry(),
 		jenkins.Entry(),
 		jira.Entry(),
 		pagerduty.Entry(),
