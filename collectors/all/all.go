@@ -14,6 +14,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/gitlab"
 	"github.com/headway-metrics/headway/collectors/gitops"
 	"github.com/headway-metrics/headway/collectors/grafana"
+	"github.com/headway-metrics/headway/collectors/incidentio"
 	"github.com/headway-metrics/headway/collectors/jenkins"
 	"github.com/headway-metrics/headway/collectors/jira"
 	"github.com/headway-metrics/headway/collectors/pagerduty"
@@ -33,6 +34,7 @@ func Entries() []collectors.Entry {
 		gitlab.Entry(),
 		gitops.Entry(),
 		grafana.Entry(),
+		incidentio.Entry(),
 		jenkins.Entry(),
 		jira.Entry(),
 		pagerduty.Entry(),
