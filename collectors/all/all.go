@@ -17,6 +17,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/incidentio"
 	"github.com/headway-metrics/headway/collectors/jenkins"
 	"github.com/headway-metrics/headway/collectors/jira"
+	"github.com/headway-metrics/headway/collectors/opsgenie"
 	"github.com/headway-metrics/headway/collectors/pagerduty"
 )
 
@@ -37,6 +38,7 @@ func Entries() []collectors.Entry {
 		incidentio.Entry(),
 		jenkins.Entry(),
 		jira.Entry(),
+		opsgenie.Entry(),
 		pagerduty.Entry(),
 	}
 }
