@@ -41,6 +41,8 @@ type poller struct {
 	backfill      time.Duration
 	// redeliver says that failed deliveries are asked for again.
 	redeliver bool
+	// backfillOnly reads what was, and nothing that happens now.
+	backfillOnly bool
 
 	// What follows may be lost: it only saves requests.
 	repositories []repository
@@ -128,6 +130,9 @@ func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) er
 		return problems
 	}
 	for _, live := range []bool{true, false} {
+		if live && p.backfillOnly {
+			continue
+		}
 		ctx := ctx
 		if !live {
 			ctx = budget.WithReserve(ctx, backfillReserve)
@@ -152,6 +157,8 @@ func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) er
 				case err == nil:
 				case unavailable(err):
 					p.logger.InfoContext(ctx, "nothing to read in the repository", "repository", repo.FullName, "resource", res.name, "error", err)
+				case errors.Is(err, budget.ErrReserved) && p.backfillOnly:
+					return err
 				case errors.Is(err, budget.ErrReserved):
 					// The backfill has had its share: come back at the usual interval.
 					return problems

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/all"
-	"github.com/headway-metrics/headway/collectors/budget"
 	"github.com/headway-metrics/headway/collectors/declared"
 	"github.com/headway-metrics/headway/internal/reference"
 	"github.com/headway-metrics/headway/schema"
@@ -56,7 +56,7 @@ func TestSource(ctx context.Context, opts Options, name string) (collectors.Tria
 		if !e.AlwaysOn && !opts.Config.Sources.Has(name) {
 			return collectors.Trial{}, fmt.Errorf("sources.%s is not configured; %s/README.md says how", name, reference.Folder(e))
 		}
-		src, err := makeSource(opts, e, &budget.Budget{})
+		src, err := makeSource(opts, e, http.DefaultTransport)
 		if err != nil {
 			return collectors.Trial{}, err
 		}

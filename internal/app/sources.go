@@ -65,8 +65,9 @@ func newSources(opts Options) (*sourceSet, error) {
 		if !e.AlwaysOn && !named && !cfg.Sources.Has(e.Name) {
 			continue
 		}
-		set.budgets[e.Name] = &budget.Budget{}
-		src, err := makeSource(opts, e, set.budgets[e.Name])
+		b := &budget.Budget{}
+		set.budgets[e.Name] = b
+		src, err := makeSource(opts, e, &budget.Watch{Base: http.DefaultTransport, Budget: b, Now: time.Now})
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -76,7 +77,7 @@ func newSources(opts Options) (*sourceSet, error) {
 	return set, errors.Join(problems...)
 }
 
-func makeSource(opts Options, e collectors.Entry, b *budget.Budget) (collectors.Source, error) {
+func makeSource(opts Options, e collectors.Entry, transport http.RoundTripper) (collectors.Source, error) {
 	c := e.Config()
 	if err := opts.Config.Sources.Decode(e.Name, c); err != nil {
 		return nil, err
@@ -90,7 +91,7 @@ func makeSource(opts Options, e collectors.Entry, b *budget.Budget) (collectors.
 	}
 	src, err := e.New(c, collectors.Deps{
 		Logger:   opts.Logger.With(slog.String("source", e.Name)),
-		HTTP:     &http.Client{Timeout: askTimeout, Transport: &budget.Watch{Base: http.DefaultTransport, Budget: b, Now: time.Now}},
+		HTTP:     &http.Client{Timeout: askTimeout, Transport: transport},
 		APIToken: opts.Config.HTTP.APIToken,
 		StateDir: filepath.Join(opts.Config.DataDir, "sources", e.Name),
 	})
