@@ -76,16 +76,40 @@ func large(n int) (derive.RepoFacts, derive.Input) {
 	return f, in
 }
 
-func BenchmarkRepo50kCommits(b *testing.B) {
-	f, _ := large(50_000)
+func BenchmarkRepo250kCommits(b *testing.B) {
+	f, _ := large(250_000)
 	b.ReportAllocs()
 	for b.Loop() {
 		derive.NewRepo(f)
 	}
 }
 
-func BenchmarkService50kCommits(b *testing.B) {
-	f, in := large(50_000)
+// BenchmarkExtend250kCommits is a push of ten commits.
+func BenchmarkExtend250kCommits(b *testing.B) {
+	f, _ := large(250_000)
+	r := derive.NewRepo(f)
+	tip := f.Commits[len(f.Commits)-1]
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		added := make([]schema.Commit, 10)
+		for i := range added {
+			c := tip
+			n++
+			c.SHA, c.Parents = fmt.Sprintf("%040x", n), []string{tip.SHA}
+			added[i], tip = c, c
+		}
+		longer, ok := r.Extend(f, added)
+		if !ok {
+			longer = derive.NewRepo(f)
+			tip = f.Commits[len(f.Commits)-1]
+		}
+		r = longer
+	}
+}
+
+func BenchmarkService250kCommits(b *testing.B) {
+	f, in := large(250_000)
 	in.Repo = derive.NewRepo(f)
 	opt := derive.DefaultOptions()
 	b.ReportAllocs()

@@ -191,17 +191,18 @@ func read[T any](ctx context.Context, store Store, sql string, args map[string]a
 	return out, nil
 }
 
-// refresh reads the kinds of facts that have changed.
+// refresh reads the kinds of facts that have changed, and builds anew only what
+// they can have changed.
 func (c *repoCache) refresh(ctx context.Context, id string, e *cachedRepo, now prints) error {
 	if now["commits"] == e.prints["commits"] && now["tags"] == e.prints["tags"] &&
 		now["changes"] == e.prints["changes"] && now["reviews"] == e.prints["reviews"] {
 		return nil
 	}
-	f := RepoFacts{Repo: id}
-	var err error
-	if f.Commits, err = c.commits(ctx, id, e, now["commits"]); err != nil {
+	kept, added, err := c.commits(ctx, id, e, now["commits"])
+	if err != nil {
 		return err
 	}
+	f := RepoFacts{Repo: id}
 	if f.Tags, err = changed(ctx, c.store, e, now, "tags", e.facts.Tags, selectTags); err != nil {
 		return err
 	}
@@ -210,6 +211,13 @@ func (c *repoCache) refresh(ctx context.Context, id string, e *cachedRepo, now p
 	}
 	if f.Reviews, err = changed(ctx, c.store, e, now, "reviews", e.facts.Reviews, selectReviews); err != nil {
 		return err
+	}
+	f.Commits = append(kept, added...) //nolint:gocritic // kept is not used again.
+	if len(kept) == len(e.facts.Commits) {
+		if longer, ok := e.repo.Extend(f, added); ok {
+			e.facts, e.prints, e.repo = f, now, longer
+			return nil
+		}
 	}
 	e.facts, e.prints, e.repo = f, now, NewRepo(f)
 	return nil
@@ -225,10 +233,11 @@ func changed[T any](ctx context.Context, store Store, e *cachedRepo, now prints,
 	return out, err
 }
 
-// commits reads those that are new or have changed.
-func (c *repoCache) commits(ctx context.Context, id string, e *cachedRepo, now fingerprint) ([]schema.Commit, error) {
+// commits reads those that are new or have changed, beside those that stay.
+func (c *repoCache) commits(ctx context.Context, id string, e *cachedRepo, now fingerprint) (kept, added []schema.Commit, err error) {
+	kept = e.facts.Commits
 	if now == e.prints["commits"] {
-		return e.facts.Commits, nil
+		return kept, nil, nil
 	}
 	args := map[string]any{"repo": id, "repos": []string{id}}
 	var listed []struct {
@@ -236,30 +245,36 @@ func (c *repoCache) commits(ctx context.Context, id string, e *cachedRepo, now f
 		Version uint64 `ch:"version"`
 	}
 	if err := c.store.Select(ctx, &listed, selectCommitVersions, args); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	wanted := make(map[string]uint64, len(listed))
 	for _, l := range listed {
 		wanted[l.SHA] = l.Version
 	}
-	kept := make([]schema.Commit, 0, len(listed))
-	for _, k := range e.facts.Commits {
-		if v, ok := wanted[k.SHA]; ok && v == k.Version {
-			kept = append(kept, k)
-			delete(wanted, k.SHA)
-		}
+	stays := func(k *schema.Commit) bool {
+		v, ok := wanted[k.SHA]
+		return ok && v == k.Version
 	}
-	var added []schema.Commit
+	all := true
+	for i := range kept {
+		all = all && stays(&kept[i])
+	}
+	if !all {
+		kept = slices.DeleteFunc(slices.Clone(kept), func(k schema.Commit) bool { return !stays(&k) })
+	}
+	for i := range kept {
+		delete(wanted, kept[i].SHA)
+	}
 	switch {
 	case len(wanted) > fewCommits:
 		err := c.store.Select(ctx, &added, selectCommits, args)
-		return added, err
+		return nil, added, err
 	case len(wanted) > 0:
 		args["shas"] = slices.Sorted(maps.Keys(wanted))
 		err := c.store.Select(ctx, &added, selectCommitsAmong, args)
-		return append(kept, added...), err
+		return kept, added, err
 	}
-	return kept, nil
+	return kept, nil, nil
 }
 
 // keep notes how large a repository is and lets the least recently used go.

@@ -144,7 +144,12 @@ func (b *book) walk(r *release, k int32) []int32 {
 // deploy claims for r, at commit tip of a book's repository, the changes that its
 // fresh commits carry, whole changes before copies of them.
 func (c *claims) deploy(b *book, r *release, tip int32, fresh []int32) {
-	slices.Sort(fresh)
+	slices.SortFunc(fresh, func(x, y int32) int {
+		if b.repo.graph.less(x, y) {
+			return -1
+		}
+		return 1
+	})
 	trunk := c.trunk(b, tip, fresh)
 	for _, k := range fresh {
 		for _, l := range b.repo.links[k] {

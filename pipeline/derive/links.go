@@ -121,12 +121,24 @@ func (r *Repo) breakLoops() {
 			c = r.original[c]
 		}
 		if c != none && state[c] == 1 {
-			r.original[c] = none
+			r.original[r.firstOfLoop(c)] = none
 		}
 		for _, p := range path {
 			state[p] = 2
 		}
 	}
+}
+
+// firstOfLoop is the commit of c's loop with the first SHA, so that all see the
+// same link broken.
+func (r *Repo) firstOfLoop(c int32) int32 {
+	first := c
+	for o := r.original[c]; o != c; o = r.original[o] {
+		if r.graph.less(o, first) {
+			first = o
+		}
+	}
+	return first
 }
 
 // isOwnChange says that a commit is a change of its own: it belongs to no request,

@@ -54,10 +54,21 @@ type request struct {
 	result []int32
 	// branch are the request's own commits before a squash or rebase, when known.
 	branch []int32
+	// walked are the commits that a walk of the graph found for it, from which result
+	// and branch were chosen, and from where it walked.
+	walked []int32
+	ends   walkEnds
 	// gap says which part of its history is not known, or "".
 	gap         string
 	firstCommit *time.Time
 	firstReview *time.Time
+}
+
+// walkEnds are between which commits a request's own ones were looked for. Equal ends
+// give equal commits, also in a longer graph.
+type walkEnds struct {
+	from, to int32
+	count    uint32
 }
 
 // link says that a commit carries a change into every release that contains it.
@@ -74,10 +85,25 @@ type link struct {
 type target struct{ change, commit int32 }
 
 // NewRepo finds out which commits belong to which change.
-func NewRepo(f RepoFacts) *Repo {
+func NewRepo(f RepoFacts) *Repo { return newRepo(f, newGraph(f.Commits), nil) }
+
+// Extend is NewRepo of the facts with the commits that r has and those added,
+// whatever f.Commits says. Where nothing that was known depends on the added commits,
+// its walks are only those that they need; else it is not ok. Only the
+// latest Repo of a repository may be extended, once.
+func (r *Repo) Extend(f RepoFacts, added []schema.Commit) (longer *Repo, ok bool) {
+	g, ok := r.graph.extend(added)
+	if !ok {
+		return nil, false
+	}
+	return newRepo(f, g, r), true
+}
+
+// newRepo takes the walks of before, if that is given, from it.
+func newRepo(f RepoFacts, g *graph, before *Repo) *Repo {
 	r := &Repo{
 		id:      f.Repo,
-		graph:   newGraph(f.Commits),
+		graph:   g,
 		tags:    map[string]string{},
 		byID:    map[string]int32{},
 		byMerge: map[string]int32{},
@@ -89,7 +115,7 @@ func NewRepo(f RepoFacts) *Repo {
 	}
 	r.addRequests(f.Changes)
 	r.addReviews(f.Reviews)
-	r.assignCommits(newWalker(r.graph))
+	r.assignCommits(newWalker(r.graph), before)
 	r.linkMerges()
 	r.linkCopies()
 	r.findReverts()

@@ -14,17 +14,18 @@ const rebasedTogether = time.Minute
 
 // assignCommits gives every commit to at most one request, the innermost first:
 // a commit of a request that was merged into another's branch stays its own.
-func (r *Repo) assignCommits(w *walker) {
+func (r *Repo) assignCommits(w *walker, before *Repo) {
 	r.owner, r.into = allNone(len(r.graph.commits)), allNone(len(r.requests))
 	for _, n := range r.oldestFirst() {
 		q := &r.requests[n]
+		r.walk(w, q, before)
 		switch {
 		case q.HeadSHA == q.MergeSHA:
-			q.result = r.take(n, r.forwarded(w, q))
+			q.result = r.take(n, q.walked)
 		case r.graph.isMerge(q.merge):
-			r.assignMerge(w, n, q)
+			r.assignMerge(n, q)
 		default:
-			r.assignLine(w, n, q)
+			r.assignLine(n, q)
 		}
 		q.firstCommit = r.firstCommit(q)
 	}
@@ -59,47 +60,66 @@ func (r *Repo) take(n int32, commits []int32) []int32 {
 	return got
 }
 
+// walk finds the commits that a request may have brought, unless before has walked
+// between the same ends.
+func (r *Repo) walk(w *walker, q *request, before *Repo) {
+	g := r.graph
+	count := max(1, int(q.CommitCount))
+	q.ends = walkEnds{q.merge, g.id(q.HeadSHA), q.CommitCount}
+	if q.HeadSHA == q.MergeSHA {
+		q.ends.from = g.id(q.BaseSHA)
+	}
+	if before != nil {
+		if n, ok := before.byID[q.ChangeID]; ok && before.requests[n].ends == q.ends {
+			q.walked = before.requests[n].walked
+			return
+		}
+	}
+	parents := g.parents(q.merge)
+	switch {
+	case q.HeadSHA == q.MergeSHA:
+		q.walked = r.forwarded(w, q)
+	case g.isMerge(q.merge) && parents[0] == none:
+		// Without the base there is no telling where the branch began.
+		q.walked = r.line(parents[1], count)
+	case g.isMerge(q.merge):
+		q.walked = w.between(parents[1:], parents[:1])
+	case q.ends.to == none:
+		// The branch is not known.
+	case g.firstParent(q.merge) == none:
+		q.walked = r.line(q.ends.to, count)
+	default:
+		q.walked = w.between([]int32{q.ends.to}, []int32{q.merge})
+	}
+}
+
 // assignMerge: the commits of a true merge are those that its further parents
 // have and its first parent has not.
-func (r *Repo) assignMerge(w *walker, n int32, q *request) {
+func (r *Repo) assignMerge(n int32, q *request) {
 	g := r.graph
-	parents := g.parents(q.merge)
 	r.take(n, []int32{q.merge})
-	for i, p := range parents {
+	for i, p := range g.parents(q.merge) {
 		if p == none {
 			q.gap = "parent " + g.commits[q.merge].Parents[i] + " of the merge commit is not known"
 		}
 	}
-	if parents[0] == none {
-		// Without the base there is no telling where the branch began.
-		q.result = r.take(n, r.line(parents[1], max(1, int(q.CommitCount))))
-		return
-	}
-	q.result = r.take(n, w.between(parents[1:], parents[:1]))
+	q.result = r.take(n, q.walked)
 }
 
 // assignLine: a merge commit with one parent is a squash or the last commit of a
 // rebase. Senders do not say which.
-func (r *Repo) assignLine(w *walker, n int32, q *request) {
-	g := r.graph
-	head := g.id(q.HeadSHA)
-	if head == none {
+func (r *Repo) assignLine(n int32, q *request) {
+	if q.ends.to == none {
 		q.result = r.take(n, r.likelyRebase(q))
 		return
 	}
-	var branch []int32
-	if g.firstParent(q.merge) == none {
-		branch = r.line(head, max(1, int(q.CommitCount)))
-	} else {
-		branch = w.between([]int32{head}, []int32{q.merge})
-	}
-	for _, c := range branch {
-		if inner, ok := r.byMerge[g.commits[c].SHA]; ok && inner != n && r.into[inner] == none {
+	for _, c := range q.walked {
+		if inner, ok := r.byMerge[r.graph.commits[c].SHA]; ok && inner != n && r.into[inner] == none {
 			r.into[inner] = n
 		}
 	}
-	q.result = r.take(n, r.rebased(q, branch))
-	q.branch = r.take(n, branch)
+	q.result = r.take(n, r.rebased(q, q.walked))
+	q.branch = r.take(n, q.walked)
 }
 
 // line lists at most limit commits along first parents.

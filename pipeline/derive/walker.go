@@ -104,7 +104,7 @@ func (w *walker) before(a, b int32) bool {
 	if ga, gb := w.generation[a], w.generation[b]; ga != gb {
 		return ga > gb
 	}
-	return a < b
+	return w.less(a, b)
 }
 
 func (w *walker) push(c int32) {
