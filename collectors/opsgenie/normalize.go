@@ -118,7 +118,7 @@ func (t thing) update(kind string, at, changed time.Time) *schema.IncidentUpdate
 func (s *Source) counts(p string) bool { return slices.Contains(s.cfg.Priorities, cmp.Or(p, "P3")) }
 
 func (s *Source) action(d delivery) ([]schema.Fact, error) {
-	kind := ""
+	var kind string
 	switch d.Action {
 	case "Create":
 		kind = schema.IncidentTriggered

@@ -213,7 +213,7 @@ func TestMoreThanAListServes(t *testing.T) {
 		t.Errorf("%d entries", len(keys))
 	}
 	for _, r := range s.Requests() {
-		if i := strings.Index(r, "&offset=500"); i >= 0 {
+		if strings.Contains(r, "&offset=500") {
 			t.Errorf("asked for %s", r)
 		}
 	}
