@@ -19,6 +19,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/jira"
 	"github.com/headway-metrics/headway/collectors/opsgenie"
 	"github.com/headway-metrics/headway/collectors/pagerduty"
+	"github.com/headway-metrics/headway/collectors/statuspage"
 )
 
 // Entries are the sources in the order of their names.
@@ -40,5 +41,6 @@ func Entries() []collectors.Entry {
 		jira.Entry(),
 		opsgenie.Entry(),
 		pagerduty.Entry(),
+		statuspage.Entry(),
 	}
 }
