@@ -8,7 +8,8 @@ import (
 
 // adoption says who uses the platform and what runs on it.
 func adoption() (*board, error) {
-	m, err := need(teamServiceAndCapability, "teams_using_capabilities", "capability_retention", "new_capability_adoption", "workloads_on_platform", "workloads_unknown", "time_to_production", "platform_cost")
+	m, err := need(teamServiceAndCapability, "teams_using_capabilities", "capability_retention", "new_capability_adoption", "workloads_on_platform", "workloads_unknown", "time_to_production",
+		"capability_churn", "adoption_curve", "capability_stickiness", "template_adoption", "developers_per_platform_engineer", "platform_cost")
 	if err != nil {
 		return nil, err
 	}
@@ -23,6 +24,10 @@ func adoption() (*board, error) {
 	place(b, 6, 4, total(workloads, ""))
 	place(b, 6, 4, total(fresh, ""))
 	place(b, 6, 4, total(live, "").Title("Time to production"))
+	place(b, 6, 4, total(m["capability_churn"], ""))
+	place(b, 6, 4, total(m["capability_stickiness"], "").Title("Stickiness after 90 days"))
+	place(b, 6, 4, total(m["template_adoption"], ""))
+	place(b, 6, 4, total(m["developers_per_platform_engineer"], "").Decimals(1))
 	b.row("Use of capabilities")
 	place(b, 12, 8, trend(using, metrics.Week, ""))
 	place(b, 12, 8, byLabel("series", lines("Teams using each capability by week", describe(using, "One line per capability. "+explainNote(using)), splitSQL(using, metrics.Week, metrics.Capability, "value"))).
@@ -32,9 +37,11 @@ func adoption() (*board, error) {
 	place(b, 12, 8, rows("Capabilities", describe(using, "At the end of the time range. *Retained* are teams that used it in the 28 days before that and still do."), capabilitiesSQL(using, retention)).
 		OverrideByName("Teams using it", unitOf("percentunit")).OverrideByName("Retained", unitOf("percentunit")))
 	b.row("New capabilities and new services")
-	place(b, 12, 8, columns("Adoption since release", describe(fresh, "Share of the eligible teams that used a capability released in the time range by the end of each week after its release. A release counts in a week only once that week is over; narrow the choice to one capability to see its own curve."),
-		adoptionCurveSQL(fresh), "week").Unit("percentunit").Max(1).AxisLabel("eligible teams").
+	place(b, 12, 8, columns("Adoption since release", describe(m["adoption_curve"], "Narrow the choice to one capability to see its own curve. "+explainNote(m["adoption_curve"])),
+		adoptionCurveSQL(m["adoption_curve"]), "age").Unit("percentunit").Max(1).AxisLabel("eligible teams").
 		OverrideByName("n (teams)", append(tooltipOnly(), property("unit", "short"))))
+	place(b, 12, 8, rows("New capabilities", describe(m["capability_stickiness"], "Capabilities with a known release by name: *mandated* ones apart, since nobody chose them."), newCapabilitiesSQL(fresh, m["capability_stickiness"])).
+		OverrideByName("Adopted", unitOf("percentunit")).OverrideByName("Still used after 90 days", unitOf("percentunit")))
 	place(b, 12, 8, columns("Time to production by month of creation", describe(live, "*Not live* services are counted beside the median: a month with many of them will still change."), cohortSQL(live), "cohort").
 		Unit("s").OverrideByName("n (live)", append(tooltipOnly(), property("unit", "short"))).
 		OverrideByName("Not live", append(tooltipOnly(), property("unit", "short"))))
@@ -58,22 +65,22 @@ ORDER BY u.capability
 LIMIT 200`, using.PointsSQL(slice(using, metrics.Total, metrics.Capability)), retention.PointsSQL(slice(retention, metrics.Total, metrics.Capability)))
 }
 
-// adoptionCurveSQL: a pair of capability and team counts for a week once the
-// week after the release is over.
 func adoptionCurveSQL(m figure) string {
-	return fmt.Sprintf(`SELECT concat('week ', toString(k)) AS week,
-  countIf(over AND value <= k * 604800) / nullIf(countIf(over), 0) AS "Adopted",
-  countIf(over) AS "n (teams)"
+	return fmt.Sprintf("SELECT concat('day ', since_release) AS age, value AS \"Adopted\", denominator AS \"n (teams)\"\nFROM (\n%s\n)\nORDER BY age",
+		m.PointsSQL(slice(m, metrics.Total)))
+}
+
+func newCapabilitiesSQL(fresh, sticky figure) string {
+	return fmt.Sprintf(`SELECT a.capability AS "Capability", a.mandated AS "Kind", a.value AS "Adopted", a.denominator AS "n (eligible teams)",
+  k.value AS "Still used after 90 days", k.denominator AS "n (teams that tried it)"
 FROM (
-  SELECT value, arrayJoin(range(1, 14)) AS k, addWeeks(at, k) <= least(now64(3), toDateTime64($__toTime, 3)) AS over
-  FROM (
 %s
-  )
-  WHERE excluded = ''
-)
-GROUP BY k
-HAVING countIf(over) > 0
-ORDER BY k`, m.RowsSQL(slice(m, metrics.Total)))
+) AS a
+LEFT JOIN (
+%s
+) AS k ON k.capability = a.capability
+ORDER BY a.capability
+LIMIT 200`, fresh.PointsSQL(slice(fresh, metrics.Total, metrics.Capability, metrics.Mandated)), sticky.PointsSQL(slice(sticky, metrics.Total, metrics.Capability)))
 }
 
 func cohortSQL(m figure) string {

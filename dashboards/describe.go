@@ -30,6 +30,8 @@ func intervalNote(m figure) string {
 	switch m.Aggregation {
 	case metrics.Ratio:
 		return "The shaded band is the 95 % interval (Wilson): the fewer rows, the wider."
+	case metrics.Mean:
+		return "The shaded band is the 95 % interval (Student): the fewer answers, the wider."
 	case metrics.NPS:
 		return "The shaded band is the 95 % interval (adjusted Wald): the fewer answers, the wider."
 	case metrics.Median:

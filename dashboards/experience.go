@@ -12,32 +12,33 @@ import (
 
 // experience shows what developers say, never who said it.
 func experience() (*board, error) {
-	m, err := need(teamOnly, "platform_nps", "developer_satisfaction", "survey_response_rate")
+	m, err := need(teamOnly, "platform_nps", "developer_satisfaction", "infrastructure_time", "survey_response_rate")
 	if err != nil {
 		return nil, err
 	}
-	nps, satisfied, response := m["platform_nps"], m["developer_satisfaction"], m["survey_response_rate"]
+	nps, satisfied, infrastructure, response := m["platform_nps"], m["developer_satisfaction"], m["infrastructure_time"], m["survey_response_rate"]
 	b := newBoard(UIDExperience, "Experience", "What do developers say about the platform?",
 		"Answers are anonymous. Groups too small to be safe are shown together as (hidden), with another group where one alone would show through.",
 		teamVariable())
 	b.builder.Time("now-1y", "now")
 	b.row("The latest wave")
-	place(b, 8, 4, latestWave(nps))
-	place(b, 8, 4, latestWave(satisfied))
-	place(b, 8, 4, latestWave(response))
+	place(b, 6, 4, latestWave(nps))
+	place(b, 6, 4, latestWave(satisfied))
+	place(b, 6, 4, latestWave(infrastructure))
+	place(b, 6, 4, latestWave(response))
 	b.row("Waves")
-	for _, each := range []figure{nps, satisfied, response} {
+	for _, each := range []figure{nps, satisfied, infrastructure, response} {
 		p := columns(each.Title+" by wave", describe(each, "One bar per wave and version of the question; versions are never put together. The interval is in the tooltip and in the table below."), wavesSQL(each), "wave").
 			Unit(unit(each)).OverrideByName(nName(each), append(tooltipOnly(), property("unit", "short"))).
 			OverrideByName(lowName, tooltipOnly()).OverrideByName(highEndName, tooltipOnly())
 		if each.Unit == metrics.UnitRatio {
 			p.Max(1)
 		}
-		place(b, 8, 8, p)
+		place(b, 12, 8, p)
 	}
 	b.row("Groups")
-	for _, each := range []figure{nps, satisfied, response} {
-		place(b, 8, 10, rows(each.Title+" by team and wave", describe(each, "Teams by name, not by value. A small team's number moves a lot by chance: read the 95 % interval, *Low* to *High*, first."), groupsSQL(each)).
+	for _, each := range []figure{nps, satisfied, infrastructure, response} {
+		place(b, 12, 10, rows(each.Title+" by team and wave", describe(each, "Teams by name, not by value. A small team's number moves a lot by chance: read the 95 % interval, *Low* to *High*, first."), groupsSQL(each)).
 			Unit(unit(each)).Decimals(0).OverrideByName("n", unitOf("short")))
 	}
 	return b, nil

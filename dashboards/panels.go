@@ -52,7 +52,7 @@ func unit(m figure) string {
 		return "suffix: / day"
 	case metrics.UnitPerHundred:
 		return "suffix: per 100"
-	case metrics.UnitNPS:
+	case metrics.UnitNPS, metrics.UnitPeople:
 		return "none"
 	}
 	return "short"
@@ -102,7 +102,7 @@ func trend(m figure, every metrics.Every, drill string) *timeseries.PanelBuilder
 		p.OverrideByName(p90Name, []dashboard.DynamicConfigValue{
 			fixedColor(colorSpread), property("custom.lineWidth", 1), property("custom.lineStyle", map[string]any{"fill": "dash", "dash": []int{5, 4}}),
 		})
-	case metrics.Ratio, metrics.NPS:
+	case metrics.Ratio, metrics.Mean, metrics.NPS:
 		p.OverrideByName(highName, []dashboard.DynamicConfigValue{
 			fixedColor(colorValue), property("custom.lineWidth", 0), property("custom.fillOpacity", 16), property("custom.fillBelowTo", lowName),
 		}).OverrideByName(lowName, []dashboard.DynamicConfigValue{
@@ -112,7 +112,7 @@ func trend(m figure, every metrics.Every, drill string) *timeseries.PanelBuilder
 			p.Min(-100).Max(100)
 		}
 	default:
-		// Rates and shares of days have neither.
+		// Rates, shares of time and sums have neither.
 	}
 	if m.Aggregation == metrics.Rate || m.Aggregation == metrics.DayShare {
 		// The count is the value times the days: in the tooltip, not drawn twice.

@@ -39,6 +39,10 @@ func counted(m figure) string {
 		"workloads_on_platform": "workloads", "support_ticket_volume": "tickets", "platform_nps": "answers",
 		"developer_satisfaction": "answers", "teams_using_capabilities": "active teams", "new_capability_adoption": "eligible teams",
 		"capability_retention": "teams before", "request_wait": "requests", "workloads_unknown": "workloads",
+		"reliability": "services, once for every team that owned them", "capability_churn": "teams before", "adoption_curve": "eligible teams",
+		"capability_stickiness": "teams that tried it", "template_adoption": "new services", "self_service_fallback": "failed runs", "time_saved": "completed runs",
+		"support_reopen_rate": "tickets that were resolved", "feature_request_patterns": "active teams", "feature_requests": "tickets",
+		"feature_requests_untagged": "tickets", "developers_per_platform_engineer": "teams", "infrastructure_time": "answers",
 		"support_first_response_time": "tickets", "support_resolution_time": "tickets", "survey_response_rate": "people invited",
 		"security_finding_rate": "findings", "security_scan_coverage": "workloads", "security_backlog": "findings", "security_finding_age": "findings",
 		"security_time_to_fix": "findings", "compliance_violation_rate": "results", "policy_error_rate": "results", "admission_denials": "denials",
@@ -75,10 +79,10 @@ func trendSQL(m figure, every metrics.Every) string {
 	switch m.Aggregation {
 	case metrics.Median:
 		extra = ",\n  p90 AS " + quoted(p90Name)
-	case metrics.Ratio, metrics.NPS:
+	case metrics.Ratio, metrics.Mean, metrics.NPS:
 		extra = fmt.Sprintf(",\n  low AS %s,\n  high AS %s", quoted(lowName), quoted(highName))
 	default:
-		// Rates and shares of days have no spread of their own.
+		// Rates, shares of time and sums have no spread of their own.
 	}
 	return fmt.Sprintf("SELECT bucket_from AS time,\n  value AS %s%s,\n  n AS %s\nFROM (\n%s\n)\nORDER BY time",
 		quoted(valueName(m)), extra, quoted(nName(m)), m.PointsSQL(slice(m, every)))

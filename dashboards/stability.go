@@ -8,7 +8,7 @@ import (
 
 // stabilityDetail says how releases fail and how fast they are mended.
 func stabilityDetail() (*board, error) {
-	m, err := need(teamAndService, "change_failure_rate", "failed_deployment_recovery_time", "deployment_rework_rate", "incident_restore_time")
+	m, err := need(teamAndService, "change_failure_rate", "failed_deployment_recovery_time", "deployment_rework_rate", "incident_restore_time", "reliability")
 	if err != nil {
 		return nil, err
 	}
@@ -18,10 +18,11 @@ func stabilityDetail() (*board, error) {
 		"Every failed release names its evidence. The last seven days are provisional, because evidence arrives late.",
 		teamVariable(), serviceVariable())
 	b.row("Over the whole time range")
-	place(b, 6, 4, total(failure, ""))
-	place(b, 6, 4, total(recovery, "").Title("Recovery time"))
-	place(b, 6, 4, total(rework, "").Title("Rework rate"))
-	place(b, 6, 4, total(restore, ""))
+	place(b, 5, 4, total(failure, ""))
+	place(b, 5, 4, total(recovery, "").Title("Recovery time"))
+	place(b, 5, 4, total(rework, "").Title("Rework rate"))
+	place(b, 5, 4, total(restore, ""))
+	place(b, 4, 4, total(m["reliability"], "").Decimals(2))
 	b.row("Releases that failed")
 	b.failurePanel(place(b, 12, 8, trend(failure, metrics.Week, "")))
 	b.failurePanel(place(b, 12, 8, byLabel("evidence", stackedBars("Failed releases by week and evidence",
@@ -33,6 +34,10 @@ func stabilityDetail() (*board, error) {
 	place(b, 12, 8, rows("Incident restore time by severity",
 		describe(restore, "*Open* incidents are not resolved yet: they are left out of the median and counted beside it."), severitySQL(restore)).
 		OverrideByName("Median", unitOf("s")).OverrideByName("Mean", unitOf("s")).OverrideByName(p90Name, unitOf("s")))
+	b.failurePanel(place(b, 12, 8, trend(m["reliability"], metrics.Week, "").Max(1).Min(.9)))
+	place(b, 12, 8, rows("Reliability by service", describe(m["reliability"], "Services by name; those without trouble are left out."), troubleSQL(m["reliability"])).
+		OverrideByName("Reliability", unitOf("percentunit")).OverrideByName("Trouble", unitOf("s")).
+		OverrideByName("Service", serviceLink(UIDStability, true)))
 	b.row("Evidence")
 	place(b, 24, 10, rows("Failed releases", describe(failure, "The last 200 failed releases of the choice, each with the rule and the evidence that marked it."), failedSQL).
 		OverrideByName("Release", pageLink("url")).OverrideByName("url", hiddenColumn()).
@@ -53,6 +58,11 @@ ORDER BY time, evidence`
 func severitySQL(restore figure) string {
 	return fmt.Sprintf("SELECT severity AS \"Severity\", value AS \"Median\", mean AS \"Mean\", p90 AS %s, n AS \"n (resolved)\", censored AS \"Open\"\nFROM (\n%s\n)\nORDER BY severity\nLIMIT 50",
 		quoted(p90Name), restore.PointsSQL(slice(restore, metrics.Total, metrics.Severity)))
+}
+
+func troubleSQL(m figure) string {
+	return fmt.Sprintf("SELECT service AS \"Service\", value AS \"Reliability\", denominator - numerator AS \"Trouble\"\nFROM (\n%s\n)\nWHERE numerator < denominator\nORDER BY service\nLIMIT 200",
+		m.PointsSQL(slice(m, metrics.Total, metrics.Service)))
 }
 
 const failedSQL = `SELECT finished_at AS "Finished", service_id AS "Service", if(team_id = '', '(none)', team_id) AS "Team",

@@ -39,7 +39,7 @@ type question struct {
 func (q *question) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringSliceVar(&q.by, "by", nil, "split by dimensions, such as team or service")
-	f.StringVar(&q.every, "every", "", "day, week, month or total")
+	f.StringVar(&q.every, "every", "", "day, week, month, quarter or total")
 	f.StringVar(&q.from, "from", "", "begin of the window: a date or RFC 3339")
 	f.StringVar(&q.to, "to", "", "end of the window, not included")
 	f.StringVar(&q.zone, "zone", "", "reporting time zone (default: the configured one)")

@@ -33,6 +33,10 @@ func (h *History) jira() []Delivery {
 		if !t.RepliedAt.IsZero() {
 			out = append(out, t.delivery(t.RepliedAt, "jira:issue_updated", "In Progress", "To Do"))
 		}
+		if !t.ReopenedAt.IsZero() {
+			out = append(out, t.delivery(t.FirstResolvedAt, "jira:issue_updated", "Done", "In Progress"),
+				t.delivery(t.ReopenedAt, "jira:issue_updated", "In Progress", "Done"))
+		}
 		if t.ResolvedAt.IsZero() {
 			continue
 		}

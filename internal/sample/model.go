@@ -232,6 +232,9 @@ type Ticket struct {
 	RepliedAt  time.Time
 	ResolvedAt time.Time
 	Reopened   bool
+	// ReopenedAt is when a ticket that had been resolved at FirstResolvedAt was
+	// opened again for good; both are zero for all others.
+	FirstResolvedAt, ReopenedAt time.Time
 }
 
 // Capability is something the platform offers.

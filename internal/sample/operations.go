@@ -2,6 +2,7 @@ package sample
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -73,6 +74,9 @@ func (h *History) makeTickets() {
 			t := add(at(), "feature")
 			t.Theme = pick(d, []string{"preview environments", "cost overview", "faster builds", "secrets rotation"})
 			t.Title = "Please offer " + t.Theme
+			if number%5 == 0 {
+				t.Theme = "" // Nobody has sorted it.
+			}
 		}
 		if d.chance(0.3) {
 			t := add(at(), "bug")
@@ -85,6 +89,45 @@ func (h *History) makeTickets() {
 			t.Title = "New " + t.Capability
 		}
 	}
+}
+
+// makeFallbacks opens a ticket after some of the runs that failed, and lets some
+// support tickets come back for good.
+func (h *History) makeFallbacks() {
+	d := newDice(h.Seed, "fallbacks")
+	number := 8000
+	for _, r := range h.Requests {
+		if r.Status != "failed" || r.DryRun || !d.chance(0.4) {
+			continue
+		}
+		number++
+		t := &Ticket{
+			Key: fmt.Sprintf("PLAT-%d", number), Type: "request", Team: r.Team, Capability: r.Template.Capability, Title: "New " + r.Template.Capability,
+			CreatedAt: r.CompletedAt.Add(d.between(10*time.Minute, 40*time.Hour)),
+		}
+		if t.CreatedAt.After(h.End) {
+			continue
+		}
+		t.RepliedAt = t.CreatedAt.Add(time.Hour)
+		t.ResolvedAt = t.RepliedAt.Add(d.around(20 * time.Hour))
+		if t.RepliedAt.After(h.End) {
+			t.RepliedAt = time.Time{}
+		}
+		if t.ResolvedAt.After(h.End) {
+			t.ResolvedAt = time.Time{}
+		}
+		h.Tickets = append(h.Tickets, t)
+	}
+	for _, t := range h.Tickets {
+		back := t.ResolvedAt.Add(3 * time.Hour)
+		if t.Type == "support" && !t.Reopened && !t.ResolvedAt.IsZero() && back.Before(h.End) && d.chance(0.06) {
+			t.FirstResolvedAt, t.ReopenedAt, t.ResolvedAt = t.ResolvedAt, back, time.Time{}
+		}
+	}
+}
+
+func (h *History) sortTickets() {
+	slices.SortStableFunc(h.Tickets, func(a, b *Ticket) int { return a.CreatedAt.Compare(b.CreatedAt) })
 }
 
 func (h *History) makePlatformUse() {
@@ -112,6 +155,9 @@ func (h *History) makePlatformUse() {
 		if !s.CreatedAt.IsZero() {
 			run(s.Owners[0].Team, h.Templates[0], s.CreatedAt.Add(-20*time.Minute))
 			h.Requests[len(h.Requests)-1].Status = "completed"
+			if s.ID == handMade {
+				h.Requests = h.Requests[:len(h.Requests)-1]
+			}
 		}
 	}
 	for i, team := range streams {

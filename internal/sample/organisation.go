@@ -23,6 +23,8 @@ func Generate(seed uint64, end time.Time) *History {
 	h.makeNoise()
 	h.makeTickets()
 	h.makePlatformUse()
+	h.makeFallbacks()
+	h.sortTickets()
 	h.makeWorkloads()
 	h.makeAnswers()
 	h.makeSecurity()
@@ -43,6 +45,9 @@ const (
 	firstMigrationDay = 30
 	migrationEvery    = 9
 )
+
+// handMade is a new service that its team did not create from the template.
+const handMade = "deep-links"
 
 const platformTeam = "platform"
 
@@ -172,7 +177,9 @@ func (h *History) makeServices() {
 		if p.createdDay > 0 {
 			s.CreatedAt = h.Day(p.createdDay).Add(9 * time.Hour)
 			s.OnPlatformFrom = s.CreatedAt
-			s.Template = "go-service"
+			if p.id != handMade {
+				s.Template = "go-service"
+			}
 		}
 		// The bad quarter is that of two teams.
 		if p.team == "shipping" || p.team == "partners" {

@@ -15,6 +15,8 @@ const (
 	UnitPerDay Unit = "per_day"
 	// UnitPerHundred is a number of events per 100 workloads.
 	UnitPerHundred Unit = "per_100"
+	// UnitPeople is a number of people.
+	UnitPeople Unit = "people"
 	// UnitNPS is a net promoter score from -100 to 100.
 	UnitNPS Unit = "nps"
 	// UnitCount is a number of things.
@@ -40,18 +42,22 @@ type Dimension string
 
 // Dimensions. Every metric names those that its rows have.
 const (
-	Team            Dimension = "team"
-	Service         Dimension = "service"
-	Repo            Dimension = "repo"
-	Kind            Dimension = "kind"
-	Severity        Dimension = "severity"
-	Capability      Dimension = "capability"
-	Channel         Dimension = "channel"
-	Template        Dimension = "template"
-	Category        Dimension = "category"
-	Cluster         Dimension = "cluster"
-	Cohort          Dimension = "cohort"
-	Mandated        Dimension = "mandated"
+	Team       Dimension = "team"
+	Service    Dimension = "service"
+	Repo       Dimension = "repo"
+	Kind       Dimension = "kind"
+	Severity   Dimension = "severity"
+	Capability Dimension = "capability"
+	Channel    Dimension = "channel"
+	Template   Dimension = "template"
+	Category   Dimension = "category"
+	Cluster    Dimension = "cluster"
+	Cohort     Dimension = "cohort"
+	Mandated   Dimension = "mandated"
+	// SinceRelease is the age of a capability in days, of three digits: "007".
+	SinceRelease    Dimension = "since_release"
+	Theme           Dimension = "theme"
+	Status          Dimension = "status"
 	Policy          Dimension = "policy"
 	Currency        Dimension = "currency"
 	Survey          Dimension = "survey"
@@ -85,6 +91,14 @@ const (
 	DayShare Aggregation = "day_share"
 	// PerHundred: value is 100·sum(numerator)/sum(denominator).
 	PerHundred Aggregation = "per_hundred"
+	// Share: value is sum(numerator)/sum(denominator) of quantities that are no
+	// counts of independent cases, such as time, so that there is no interval; n
+	// is the number of rows.
+	Share Aggregation = "share"
+	// Mean: value is sum(numerator)/sum(denominator), the mean of that many
+	// numbers from 0 to 1, with its Student interval. Rows have the sum of the
+	// numbers' squares in a column squares.
+	Mean Aggregation = "mean"
 	// NPS: value is 100·(promoters − detractors)/answers with its adjusted Wald
 	// interval; a row's numerator is 1, 0 or −1.
 	NPS Aggregation = "nps"
@@ -155,19 +169,32 @@ func Catalogue() []Metric {
 		failedDeploymentRecoveryTime(),
 		deploymentReworkRate(),
 		incidentRestoreTime(),
+		reliability(),
 		teamsUsingCapabilities(),
 		capabilityRetention(),
+		capabilityChurn(),
 		newCapabilityAdoption(),
+		adoptionCurve(),
+		capabilityStickiness(),
+		templateAdoption(),
 		selfServiceRatio(),
 		requestWait(),
+		selfServiceFallback(),
+		timeSaved(),
 		timeToProduction(),
 		workloadsOnPlatform(),
 		workloadsUnknown(),
 		supportTicketVolume(),
 		supportFirstResponseTime(),
 		supportResolutionTime(),
+		supportReopenRate(),
+		featureRequestPatterns(),
+		featureRequests(),
+		featureRequestsUntagged(),
+		developersPerPlatformEngineer(),
 		platformNPS(),
 		developerSatisfaction(),
+		infrastructureTime(),
 		surveyResponseRate(),
 		securityFindingRate(),
 		securityScanCoverage(),

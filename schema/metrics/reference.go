@@ -17,7 +17,7 @@ Rules for every metric:
 
 - No data is no value, never 0. Ratios carry numerator and denominator, and their 95 % interval.
 - Medians and 90th percentiles interpolate, and are never averaged: each level is computed from its rows.
-- Windows are half open. Days, weeks (from Monday) and months are cut in the reporting time zone; the first and the last bucket
+- Windows are half open. Days, weeks (from Monday), months and quarters are cut in the reporting time zone; the first and the last bucket
   are cut at the window. A day on which the clocks change is one day.
 - A row counts for the team that owned the service when it happened. ` + "`" + None + "`" + ` stands for no team.
 - Provisional values may still change, because evidence arrives late. Open intervals are censored: counted beside a median, not in it.
@@ -70,6 +70,10 @@ func (a Aggregation) sentence() string {
 		return "sum of numerators; n rows that are not 0"
 	case PerMonth:
 		return "sum of numerators per month of 30.4375 days; the denominator is the number of months, n the number of rows"
+	case Share:
+		return "sum of numerators / sum of denominators; n rows"
+	case Mean:
+		return "sum of numerators / sum of denominators, with Student's interval"
 	case NPS:
 		return "100 · (promoters − detractors) / answers, with the adjusted Wald interval"
 	default:

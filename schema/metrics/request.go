@@ -95,7 +95,7 @@ func unknownMetric(id string) error {
 
 // check names the first thing that is wrong with a request for m.
 func (m Metric) check(r Request) error {
-	if every := []Every{"", Day, Week, Month, Total}; !slices.Contains(every, r.Every) {
+	if every := []Every{"", Day, Week, Month, Quarter, Total}; !slices.Contains(every, r.Every) {
 		return &RequestError{"every", fmt.Sprintf("%q is no length of a bucket", r.Every), texts(every[1:])}
 	}
 	if !r.From.Before(r.To) {
@@ -149,6 +149,8 @@ func length(e Every) time.Duration {
 		return 7 * 24 * time.Hour
 	case Month:
 		return 28 * 24 * time.Hour
+	case Quarter:
+		return 90 * 24 * time.Hour
 	default:
 		return 1 << 62
 	}

@@ -54,7 +54,7 @@ func TestRequestErrors(t *testing.T) {
 		"unknown parameter": {"lead_time", url.Values{"group": {"x"}}, "group: is no parameter of lead_time; allowed: by, every, from, to, zone, team, service, repo, kind"},
 		"foreign dimension": {"lead_time", url.Values{"by": {"wave"}}, `by: lead_time has no dimension "wave"; allowed: team, service, repo, kind`},
 		"dimension twice":   {"lead_time", url.Values{"by": {"team,team"}}, `by: "team" is given twice`},
-		"unknown bucket":    {"lead_time", url.Values{"every": {"hour"}}, `every: "hour" is no length of a bucket; allowed: day, week, month, total`},
+		"unknown bucket":    {"lead_time", url.Values{"every": {"hour"}}, `every: "hour" is no length of a bucket; allowed: day, week, month, quarter, total`},
 		"unknown zone":      {"lead_time", url.Values{"zone": {"Mars/Olympus"}}, `zone: "Mars/Olympus" is no IANA time zone, such as Europe/Berlin`},
 		"the machine's":     {"lead_time", url.Values{"zone": {"Local"}}, `zone: "Local" is no IANA time zone, such as Europe/Berlin`},
 		"bad time":          {"lead_time", url.Values{"to": {"soon"}}, `to: "soon" is neither a date such as 2026-03-29 nor a time such as 2026-03-29T12:00:00Z`},

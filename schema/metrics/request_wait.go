@@ -10,6 +10,6 @@ func requestWait() Metric {
 		Caveats:    []string{"Failed and cancelled requests, open ones and dry runs are listed and not counted."},
 		Unit:       UnitSeconds, Direction: Down, Dimensions: requestDimensions(), Aggregation: Median,
 		rows: "SELECT " + requestColumns + ", if(q.excluded = '', wait, NULL) AS value, 0 AS numerator, 0 AS denominator,\n" +
-			"  if(q.excluded = '' AND wait IS NULL, 'negative', q.excluded) AS excluded\nFROM (" + requestRows + ") AS q",
+			"  if(q.excluded = '' AND wait IS NULL, 'negative', q.excluded) AS excluded\nFROM (" + requestRows() + ") AS q",
 	}
 }

@@ -13,6 +13,6 @@ func selfServiceRatio() Metric {
 			"Requests made by word of mouth or chat are in no system, so the true ratio is lower.",
 		},
 		Unit: UnitRatio, Direction: Up, Dimensions: requestDimensions(), Aggregation: Ratio,
-		rows: "SELECT " + requestColumns + ", wait AS value, hit AS numerator, 1 AS denominator, excluded\nFROM (" + requestRows + ")",
+		rows: "SELECT " + requestColumns + ", wait AS value, hit AS numerator, 1 AS denominator, excluded\nFROM (" + requestRows() + ")",
 	}
 }

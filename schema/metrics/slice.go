@@ -11,10 +11,11 @@ type Every string
 
 // Lengths of a bucket. Weeks start on Monday. Total is the whole window.
 const (
-	Day   Every = "day"
-	Week  Every = "week"
-	Month Every = "month"
-	Total Every = "total"
+	Day     Every = "day"
+	Week    Every = "week"
+	Month   Every = "month"
+	Quarter Every = "quarter"
+	Total   Every = "total"
 )
 
 // Slice says which points of a metric are wanted. From, To, Zone, Now and Where
@@ -75,6 +76,8 @@ func (w window) bucket(x string) string {
 		return fmt.Sprintf("toDate(toStartOfWeek(%s, 1, %s))", x, w.zone)
 	case Month:
 		return fmt.Sprintf("toDate(toStartOfMonth(%s, %s))", x, w.zone)
+	case Quarter:
+		return fmt.Sprintf("toDate(toStartOfQuarter(%s, %s))", x, w.zone)
 	default:
 		return "toDate(1)"
 	}
@@ -111,6 +114,8 @@ func (w window) buckets() string {
 		add, count = "addWeeks", fmt.Sprintf("intDiv(dateDiff('day', %s, %s), 7)", first, last)
 	case Month:
 		add, count = "addMonths", fmt.Sprintf("dateDiff('month', %s, %s)", first, last)
+	case Quarter:
+		add, count = "addQuarters", fmt.Sprintf("dateDiff('quarter', %s, %s)", first, last)
 	default:
 		return fmt.Sprintf("[(toDate(1), %s, %s)]", w.from, w.to)
 	}

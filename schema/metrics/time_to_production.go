@@ -16,7 +16,7 @@ func timeToProduction() Metric {
 		rows: `
 SELECT s.created_at AS at,
   if(o.owners[greatest(1, arrayCount(x -> x.1 <= at, o.owners))].2 AS owner = '', '(none)', owner) AS team, s.service_id AS service,
-  if(s.template = '', '(none)', s.template) AS template, formatDateTime(at, '%Y-%m', {{zone}}) AS cohort,
+  ` + templateName("s.template") + ` AS template, formatDateTime(at, '%Y-%m', {{zone}}) AS cohort,
   if(excluded = '' AND r.live, dateDiff('millisecond', at, r.first) / 1000, NULL) AS value,
   0 AS numerator, 0 AS denominator, excluded = '' AND NOT r.live AS censored,
   s.service_id AS subject, s.name AS title, s.url AS url, if(r.live, 'live', 'not live') AS rule,

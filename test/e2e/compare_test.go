@@ -61,12 +61,12 @@ func (in *installation) ask(q oracle.Question) ([]oracle.Point, error) {
 	return out, nil
 }
 
-// questions are all that are compared: every metric in total, per week and per
-// month, for everybody and by each of its dimensions.
+// questions are all that are compared: every metric in total, per week, per
+// month and per quarter, for everybody and by each of its dimensions.
 func questions(o *oracle.Oracle, from, to time.Time) []oracle.Question {
 	var out []oracle.Question
 	for _, id := range o.Metrics() {
-		for _, every := range []string{"total", "week", "month"} {
+		for _, every := range []string{"total", "week", "month", "quarter"} {
 			out = append(out, oracle.Question{Metric: id, Every: every, From: from, To: to})
 			for _, d := range o.Dimensions(id) {
 				out = append(out, oracle.Question{Metric: id, By: []string{d}, Every: every, From: from, To: to})
@@ -94,7 +94,7 @@ func compare(t *testing.T, q oracle.Question, got, want []oracle.Point) int {
 			note("%s is missing, want %s", w.Key(), show(w))
 		case !g.To.Equal(w.To):
 			note("%s ends at %s, want %s", w.Key(), g.To, w.To)
-		case g.N != w.N || g.Censored != w.Censored || !same(g.Numerator, w.Numerator, 0) || !same(g.Denominator, w.Denominator, 0) ||
+		case g.N != w.N || g.Censored != w.Censored || !same(g.Numerator, w.Numerator, tolerance) || !same(g.Denominator, w.Denominator, tolerance) ||
 			!same(g.Value, w.Value, tolerance) || !same(g.P90, w.P90, tolerance):
 			note("%s is %s, want %s", w.Key(), show(g), show(w))
 		}

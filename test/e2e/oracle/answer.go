@@ -42,7 +42,7 @@ func (p Point) Key() string {
 type Question struct {
 	Metric   string
 	By       []string
-	Every    string // week, month or total
+	Every    string // week, month, quarter or total
 	From, To time.Time
 }
 
@@ -67,6 +67,7 @@ const (
 	score
 	sum
 	perMonth
+	share
 )
 
 // metric is one line of the table of answers.
@@ -98,7 +99,7 @@ func New(h *sample.History) *Oracle {
 	for _, s := range h.Services {
 		o.services = append(o.services, o.follow(s))
 	}
-	for _, m := range slices.Concat(o.delivery(), o.stability(), o.platform(), o.survey(), o.security(), o.cost()) {
+	for _, m := range slices.Concat(o.delivery(), o.stability(), o.platform(), o.success(), o.survey(), o.security(), o.cost()) {
 		o.metrics[m.id] = m
 	}
 	return o
@@ -188,6 +189,9 @@ func calendar(q Question) []bucket {
 	case "month":
 		day = time.Date(day.Year(), day.Month(), 1, 0, 0, 0, 0, time.UTC)
 		next = func(t time.Time) time.Time { return t.AddDate(0, 1, 0) }
+	case "quarter":
+		day = time.Date(day.Year(), 3*((day.Month()-1)/3)+1, 1, 0, 0, 0, 0, time.UTC)
+		next = func(t time.Time) time.Time { return t.AddDate(0, 3, 0) }
 	}
 	var out []bucket
 	for from := day; from.Before(q.To); from = next(from) {
@@ -240,6 +244,8 @@ func (m metric) point(rows []row, b bucket, currency string) Point {
 		if len(rows) == 0 {
 			return p
 		}
+	case share:
+		p.N = len(rows)
 	case ratio:
 	}
 	if den != 0 {

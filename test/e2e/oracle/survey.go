@@ -12,7 +12,7 @@ import (
 // fewest is how many answers a group needs to be shown.
 const fewest = 5
 
-// survey are the metrics of the two questions with a score.
+// survey are the metrics of the questions with a score.
 func (o *Oracle) survey() []metric {
 	split := []string{"question", "question_version"}
 	nps := func(a sample.Answer) float64 {
@@ -25,7 +25,9 @@ func (o *Oracle) survey() []metric {
 		return 0
 	}
 	satisfied := func(a sample.Answer) float64 { return truth(a.Satisfaction >= 4) }
+	infrastructure := func(a sample.Answer) float64 { return a.Infrastructure }
 	return []metric{
+		{id: "infrastructure_time", aggregation: ratio, dims: []string{"team", "wave"}, always: split, rows: o.answers("infrastructure", infrastructure)},
 		{id: "platform_nps", aggregation: score, dims: []string{"team", "wave"}, always: split, rows: o.answers("recommend", nps)},
 		{id: "developer_satisfaction", aggregation: ratio, dims: []string{"team", "wave"}, always: split, rows: o.answers("satisfaction", satisfied)},
 	}

@@ -1,0 +1,48 @@
+package metrics
+
+import "fmt"
+
+// featureRequestPatterns: DEFINITIONS, "Platform metrics". Every theme
+// ever asked for stands beside every team that is active at the end of a bucket.
+func featureRequestPatterns() Metric {
+	return Metric{
+		ID: "feature_request_patterns", Version: 1, Title: "Teams asking for a feature",
+		Question: "What do many teams miss, and what only one?",
+		Definition: fmt.Sprintf("Active teams that opened at least one feature request in the bucket, divided by active teams, best split by theme and quarter. "+
+			"A team is active when it owns a service at the end of the bucket and has merged a change in the %d days before.", activeDays),
+		HowToRead: "A theme of many teams is a gap of the platform; a theme of one team may be that team's. Without a split a team counts once, whatever it asks for.",
+		Caveats: []string{
+			"Loud teams count once: it counts teams, not tickets.",
+			"Requests of teams that are not active, or not known, are listed and not counted. " + None + " is the theme of untagged requests.",
+		},
+		Unit: UnitRatio, Direction: Neutral, Dimensions: []Dimension{Team, Theme}, Aggregation: Ratio, distinct: "team",
+		rows: fmt.Sprintf(`
+SELECT subtractMilliseconds(least(until, {{now}}), 1) AS at, team, theme,
+  CAST(NULL, 'Nullable(Float64)') AS value, toUInt8(length(mine) > 0) AS numerator, 1 AS denominator, 0 AS censored,
+  concat(team, ' ', theme) AS subject, theme AS title, '' AS url, if(numerator, 'asked', 'did not ask') AS rule,
+  arrayStringConcat(arraySlice(arraySort(mine), 1, 5), ', ') AS evidence, if(active, '', 'not an active team') AS excluded
+FROM (
+  SELECT team, theme, slot.1 AS until, slot.2 AS active,
+    arrayMap(a -> a.3, arrayFilter(a -> a.1 = theme AND a.2 >= slot.3 AND a.2 < until, asked)) AS mine
+  FROM (
+    SELECT team, asked, arrayMap(c -> (c.3, %[3]s, c.2), arrayFilter(c -> c.2 < {{now}}, {{calendar}})) AS slots
+    FROM (
+      SELECT team, %[1]s, groupArrayArray(asks) AS asked
+      FROM (
+        SELECT *, CAST([], 'Array(Tuple(String, DateTime64(3, \'UTC\'), String))') AS asks FROM (%[2]s)
+        UNION ALL
+        SELECT if(team_id = '', '(none)', team_id), 'asks', '', [], groupArray((if(theme = '', '(none)', toString(theme)), created_at, ticket_id))
+        FROM owned_tickets WHERE type = 'feature' AND created_at >= {{from}} AND created_at < {{to}}
+        GROUP BY team_id
+      )
+      GROUP BY team
+    )
+  )
+  ARRAY JOIN (
+    SELECT groupUniqArray(if(theme = '', '(none)', toString(theme))) FROM tickets FINAL WHERE type = 'feature'
+  ) AS theme
+  ARRAY JOIN slots AS slot
+)
+WHERE active OR notEmpty(mine)`, teamColumns, teamRows(), activeAt("least(c.3, {{now}})")),
+	}
+}
