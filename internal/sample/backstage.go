@@ -138,7 +138,9 @@ func (h *History) entities() []object {
 		metadata := object{"annotations": annotations, "title": s.ID}
 		if !s.CreatedAt.IsZero() {
 			annotations["headway.dev/created-at"] = s.CreatedAt.Format(time.RFC3339)
-			annotations["backstage.io/source-template"] = "template:default/" + s.Template
+			if s.Template != "" {
+				annotations["backstage.io/source-template"] = "template:default/" + s.Template
+			}
 		}
 		owner := s.Owners[len(s.Owners)-1].Team
 		out = append(out, entity("Component", s.ID, metadata,

@@ -92,10 +92,20 @@ func (t *Ticket) delivery(at time.Time, event, status, before string) Delivery {
 		},
 	}
 	if before != "" {
-		o["changelog"] = object{"id": strconv.FormatInt(githubID("changelog", t.Key, strconv.FormatInt(at.Unix(), 10)), 10), "items": []object{{
+		items := []object{{
 			"field": "status", "fieldtype": "jira", "fieldId": "status", "from": jiraStatus(before)["id"], "fromString": before,
 			"to": jiraStatus(status)["id"], "toString": status,
-		}}}
+		}}
+		item := object{"field": "resolution", "fieldtype": "jira", "fieldId": "resolution", "from": nil, "fromString": nil, "to": nil, "toString": nil}
+		switch {
+		case status == "Done":
+			item["to"], item["toString"] = "10000", "Done"
+			items = append(items, item)
+		case before == "Done":
+			item["from"], item["fromString"] = "10000", "Done"
+			items = append(items, item)
+		}
+		o["changelog"] = object{"id": strconv.FormatInt(githubID("changelog", t.Key, strconv.FormatInt(at.Unix(), 10)), 10), "items": items}
 	}
 	header := http.Header{}
 	header.Set("X-Atlassian-Webhook-Identifier", fmt.Sprintf("%s-%d", t.Key, at.UnixMilli()))
