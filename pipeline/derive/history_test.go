@@ -397,6 +397,11 @@ func (h *history) cherryPick() {
 		return
 	}
 	from := h.landed[len(h.landed)-1-h.pick(min(8, len(h.landed)))]
+	if len(h.merged) > 0 && h.chance(30) { // Of a branch as it was before its squash or rebase.
+		if m := h.merged[h.pick(len(h.merged))]; len(m.branch) > 0 {
+			from = m.branch[h.pick(len(m.branch))]
+		}
+	}
 	c := h.commit(h.branch)
 	old := h.find(from)
 	c.CherryPickedFrom, c.Title, c.AuthoredAt, c.Paths, c.PathsKnown = from, old.Title, old.AuthoredAt, old.Paths, old.PathsKnown
