@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -202,6 +203,10 @@ func (p *poller) read(ctx context.Context, proj project, res resource, pos *posi
 		var raws []json.RawMessage
 		a, err := p.client.get(ctx, fmt.Sprintf("projects/%d/%s", proj.ID, res.path), q, pos.Next, etag, &raws)
 		if err != nil {
+			if e, ok := errors.AsType[*statusError](err); ok && e.code == http.StatusBadRequest {
+				// The page that is next may be gone with the tag that named it; begin again.
+				pos.Next, pos.Newest, pos.NextETag = "", time.Time{}, ""
+			}
 			return err
 		}
 		if a.notModified {

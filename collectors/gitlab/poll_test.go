@@ -1,6 +1,7 @@
 package gitlab_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -317,6 +318,31 @@ func TestResumesInTheMiddle(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNextPageIsGone: the tag that named the next page was deleted meanwhile.
+func TestNextPageIsGone(t *testing.T) {
+	t.Parallel()
+	f := newFakeGitLab(t)
+	f.trouble = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Query().Get("page_token") != "" {
+			w.WriteHeader(http.StatusBadRequest)
+			return true
+		}
+		return false
+	}
+	var p collectortest.Publisher
+	cursor, err := collectortest.CatchUp(t, f.source(t, nil), nil, &p)
+	if err == nil || bytes.Contains(cursor, []byte("page_token")) {
+		t.Fatalf("error %v, cursor %s", err, cursor)
+	}
+	f.change(func() { f.trouble = nil })
+	if _, err := collectortest.CatchUp(t, f.source(t, nil), cursor, &p); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(counts(), count(p.Events())); d != "" {
+		t.Errorf("events (-want +got):\n%s", d)
 	}
 }
 
