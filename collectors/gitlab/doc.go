@@ -80,7 +80,7 @@ func DefaultConfig() Config {
 func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name: Name, Title: "GitLab", Group: collectors.GroupCode,
-		Facts:     []string{"builds", "changes", "commits", "deployments", "incident_updates", "requests", "reviews", "tags", "tickets"},
+		Facts:     []string{"builds", "changes", "commits", "deployments", "findings", "incident_updates", "requests", "reviews", "tags", "tickets"},
 		Signature: "signing token (Standard Webhooks: `webhook-signature`, base64 HMAC-SHA256 of id, time and body), or secret token `X-Gitlab-Token`",
 		Polls:     "merge requests with their first commits and approvals, deployments, pipelines, issues, incidents with their history, commits, tags",
 		Config:    func() any { c := DefaultConfig(); return &c },

@@ -33,6 +33,8 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 		return facts(ev.Data, func(h issueHook) ([]schema.Fact, error) { return h.facts(s.labels) })
 	case "release":
 		return facts(ev.Data, releaseHook.facts)
+	case "vulnerability":
+		return facts(ev.Data, vulnerabilityHook.facts)
 	case "rest.merge_request":
 		return facts(ev.Data, restMergeRequest.facts)
 	case "rest.approval":
