@@ -3,6 +3,7 @@ package gitlab
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,7 +63,7 @@ func (h vulnerabilityHook) facts() ([]schema.Fact, error) {
 	f.Fingerprint = schema.Fingerprint(f.Rule, f.Package)
 	if f.Kind != schema.FindingVulnerability {
 		// Of one rule there may be several in one file, which only the number tells apart.
-		f.Fingerprint = schema.Fingerprint(f.Rule, repo, f.Path, fmt.Sprint(v.ID))
+		f.Fingerprint = schema.Fingerprint(f.Rule, repo, f.Path, strconv.FormatInt(v.ID, 10))
 	}
 	switch v.State {
 	case "detected", "confirmed":
