@@ -14,10 +14,13 @@ func derivedTables() []string {
 	return []string{schema.ReleaseTable, schema.ChangeDeployedTable, schema.IncidentTable}
 }
 
-// recompute derives everything anew, as after a change of the catalogue, from
-// nothing.
+// appliedTable is the pipeline's memory of the catalogue; without it every
+// service is new.
+const appliedTable = "applied_services"
+
+// recompute derives everything anew, from nothing.
 func (y *yearRun) recompute(ctx context.Context) error {
-	for _, t := range derivedTables() {
+	for _, t := range append(derivedTables(), appliedTable) {
 		if err := y.write.Exec(ctx, "TRUNCATE TABLE "+t, nil); err != nil {
 			return err
 		}

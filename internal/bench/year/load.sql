@@ -98,7 +98,7 @@ FROM (
 INSERT INTO deployments (source, url, version, deployment_id, repo, service_ref, environment, commit, deployed_version, branch, status,
   created_at, started_at, finished_at, is_rollback)
 SELECT 'github', concat('https://', repo, '/deployments/', toString(p), '-', toString(n)), {{version "at + took" "p"}},
-  {{deployment "s" "i" "n"}}, repo, if(services > 1, {{service "s"}}, ''),
+  {{deployment "p" "n"}}, repo, if(services > 1, {{service "s"}}, ''),
   multiIf(n = 0, 'staging', regions = 1, 'production', n = 1, 'production-eu', 'production-us'), if(tagged, '', {{sha "j" "0"}}),
   concat('v1.', toString(if(back, i - 2, i)), '.0'), 'main', status, {{time "at"}}, {{time "at + 10000"}},
   {{time "at + took"}}, back AND {{h "said" "p"}} % 2 = 0
@@ -122,7 +122,7 @@ INSERT INTO incident_updates (source, url, version, incident_id, update_id, at, 
 SELECT 'pagerduty', concat('https://acme.pagerduty.com/incidents/', toString(q)), {{version "at" "q + n"}}, concat('pagerduty:Q', leftPad(toString(q), 7, '0')), toString(n), {{time "at"}},
   ['triggered', 'acknowledged', 'updated', 'resolved', 'reopened', 'resolved'][n], if(n = 1, [concat('pagerduty:P', leftPad(toString(s), 5, '0'))], []),
   if(n = 1, concat('Errors in ', {{word "q"}}), ''), if(n = 1, ['sev1', 'sev2', 'sev3', 'sev4'][1 + toUInt8(sqrt({{h "severity" "q"}} % 16))], ''),
-  if(n = 3, multiIf({{h "named" "q"}} % 3 = 0 OR tagged, concat('v1.', toString(if(back, i - 2, i)), '.0'), {{h "named" "q"}} % 3 = 1, {{sha "j" "0"}}, {{deployment "s" "i" "1"}}), '')
+  if(n = 3, multiIf({{h "named" "q"}} % 3 = 0 OR tagged, concat('v1.', toString(if(back, i - 2, i)), '.0'), {{h "named" "q"}} % 3 = 1, {{sha "j" "0"}}, {{deployment "p" "1"}}), '')
 FROM (
   SELECT *, n, least(begins + multiIf(n = 1, 0, n = 2, 180000, n = 3, 600000, n = 4, lasts, n = 5, lasts + 900000, lasts + 2700000), {{.EndMillis}}) AS at
   FROM (

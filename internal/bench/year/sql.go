@@ -91,8 +91,8 @@ func (p *plan) parse() error {
 		"developer": func(what, of string) string {
 			return developer(fmt.Sprintf("cityHash64(%d, %s, %s) %% %d", p.Seed, what, of, p.Developers))
 		},
-		"deployment": func(s, i, n string) string {
-			return fmt.Sprintf("concat('github:', leftPad(toString(%s), 5, '0'), '-', leftPad(toString(%s), 5, '0'), '-', toString(%s))", s, i, n)
+		"deployment": func(p, n string) string {
+			return fmt.Sprintf("concat(repo, '/deployment/', leftPad(toString(%s), 8, '0'), toString(%s))", p, n)
 		},
 		// moment spreads things over the working time of the year.
 		"moment": func(n string, of int64) string {
