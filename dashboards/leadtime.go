@@ -109,10 +109,10 @@ func leadHeatmap(lead figure) *heatmap.PanelBuilder {
 func changeBandsSQL(lead figure) string {
 	var out []string
 	for i, b := range bands(lead.Unit) {
-		out = append(out, fmt.Sprintf("(%d, '%s', %g, %g)", i, b.name, b.from, b.to))
+		out = append(out, fmt.Sprintf("(%d, '%s', countIf(value >= %g AND value < %g))", i, b.name, b.from, b.to))
 	}
-	return fmt.Sprintf("SELECT slot.2 AS band, arrayCount(v -> v >= slot.3 AND v < slot.4, vals) AS \"n (changes)\"\nFROM (SELECT groupArray(value) AS vals FROM (\n%s\n) WHERE excluded = '')\nARRAY JOIN [%s] AS slot\nWHERE notEmpty(vals)\nORDER BY slot.1",
-		lead.RowsSQL(slice(lead, metrics.Total)), strings.Join(out, ", "))
+	return fmt.Sprintf("SELECT slot.2 AS band, slot.3 AS \"n (changes)\"\nFROM (SELECT count(value) AS n, [%s] AS slots FROM (\n%s\n) WHERE excluded = '')\nARRAY JOIN slots AS slot\nWHERE n > 0\nORDER BY slot.1",
+		strings.Join(out, ", "), lead.RowsSQL(slice(lead, metrics.Total)))
 }
 
 func slowestSQL(lead figure) string {

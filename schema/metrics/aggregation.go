@@ -82,12 +82,12 @@ func (m Metric) aggregation(w window) aggregate {
 		return aggregate{
 			cells: []cell{
 				{"c_n", "countIf(value IS NOT NULL)"},
-				{"c_p50", "quantileExactInclusiveOrNull(0.5)(value)"},
-				{"c_p90", "quantileExactInclusiveOrNull(0.9)(value)"},
+				// One function for both: each would keep and sort all values of its own.
+				{"c_q", "quantilesExactInclusive(0.5, 0.9)(value)"},
 				{"c_mean", "avgOrNull(value)"},
 				{"c_open", "sum(toUInt64(censored))"},
 			},
-			value: "c_p50", p90: "c_p90", n: "c_n", mean: "c_mean", censored: "c_open",
+			value: "if(c_n = 0, NULL, c_q[1])", p90: "if(c_n = 0, NULL, c_q[2])", n: "c_n", mean: "c_mean", censored: "c_open",
 		}
 	case Rate:
 		return aggregate{
