@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,6 +74,21 @@ func GuessVersion(changed time.Time) uint64 {
 // when something was first seen: it falls as the time grows.
 func EarliestVersion(at time.Time) uint64 {
 	return NewVersion(time.UnixMilli(maxVersionMillis-min(max(at.UnixMilli(), 0), maxVersionMillis)), 0)
+}
+
+// IdentityVersion is the version of an Identity, so that the better evidence of two
+// wins whatever the order of arrival: explicit mapping, catalog annotation, SSO,
+// verified e-mail (how of Identity). A mapping that is withdrawn leaves the identity
+// unmapped until its ref is mapped again.
+func IdentityVersion(changed time.Time, how string) uint64 {
+	// Twelve years lie between two kinds of evidence: longer than any history of
+	// identities, and the last is still after 1970.
+	const apart = 12
+	i := slices.Index([]string{"mapping", "catalog", "sso", "email"}, how)
+	if i < 0 {
+		return GuessVersion(changed)
+	}
+	return NewVersion(changed.AddDate(-apart*i, 0, 0), 0)
 }
 
 // VersionTime is the time part of a version.

@@ -48,6 +48,17 @@ func (*Ownership) Table() string           { return "ownerships" }
 func (o *Ownership) FactID() string        { return o.ServiceID + "@" + keyTime(o.ValidFrom) }
 func (o *Ownership) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyService(o.ServiceID)} }
 
+// OwnershipRank orders what several sources say of one service's owner at one
+// time; the highest counts. What a system of record says is before what somebody
+// wrote down by hand. The view service_owners knows the same order.
+func OwnershipRank(source string) int {
+	switch source {
+	case "config", "csv", "api":
+		return 0
+	}
+	return 1
+}
+
 // Kinds of a Team.
 const (
 	TeamStream   = "stream"

@@ -148,3 +148,18 @@ func TestEventIDTellsItsPartsApart(t *testing.T) {
 		t.Error("equal parts gave two ids")
 	}
 }
+
+// TestTheBetterEvidenceOfAnIdentityWins, whatever arrives last.
+func TestTheBetterEvidenceOfAnIdentityWins(t *testing.T) {
+	t.Parallel()
+	early, late := time.Date(2022, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	order := []string{"mapping", "catalog", "sso", "email", "display name"}
+	for i := range order[:len(order)-1] {
+		if schema.IdentityVersion(early, order[i]) <= schema.IdentityVersion(late, order[i+1]) {
+			t.Errorf("%s of %d loses to %s of %d", order[i], early.Year(), order[i+1], late.Year())
+		}
+		if schema.IdentityVersion(early, order[i]) >= schema.IdentityVersion(late, order[i]) {
+			t.Errorf("an older %s beats a newer one", order[i])
+		}
+	}
+}

@@ -119,19 +119,22 @@ func (e entity) team(meta schema.Meta) *schema.Team {
 
 func (s *Source) user(e entity, o observed, meta schema.Meta) []schema.Fact {
 	person := shortID(e.ref())
-	out := []schema.Fact{
-		&schema.Person{Meta: meta, PersonID: person},
-		&schema.Identity{Meta: meta, Ref: Name + ":" + e.ref(), PersonID: person, How: "catalog"},
-	}
+	out := []schema.Fact{&schema.Person{Meta: meta, PersonID: person}, identity(meta, Name+":"+e.ref(), person, "catalog")}
 	for _, system := range []string{"github", "gitlab"} {
 		if login := e.Metadata.Annotations[system+".com/user-login"]; login != "" {
-			out = append(out, &schema.Identity{Meta: meta, Ref: system + ":" + login, PersonID: person, How: "catalog"})
+			out = append(out, identity(meta, system+":"+login, person, "catalog"))
 		}
 	}
 	if mail := strings.ToLower(e.Spec.Profile.Email); mail != "" && s.cfg.TrustEmails {
-		out = append(out, &schema.Identity{Meta: meta, Ref: "email:" + mail, PersonID: person, How: "email"})
+		out = append(out, identity(meta, "email:"+mail, person, "email"))
 	}
 	return append(out, memberships(o, person, meta)...)
+}
+
+// identity links a name to a person with the weight of its evidence.
+func identity(meta schema.Meta, ref, person, how string) *schema.Identity {
+	meta.Version = schema.IdentityVersion(schema.VersionTime(meta.Version), how)
+	return &schema.Identity{Meta: meta, Ref: ref, PersonID: person, How: how}
 }
 
 func memberships(o observed, person string, meta schema.Meta) []schema.Fact {
@@ -160,7 +163,7 @@ func removed(o observed, meta schema.Meta) ([]schema.Fact, error) {
 	case "group":
 		return []schema.Fact{&schema.Team{Meta: gone, TeamID: id}}, nil
 	case "user":
-		out := []schema.Fact{&schema.Person{Meta: gone, PersonID: id}, &schema.Identity{Meta: gone, Ref: Name + ":" + o.Ref, PersonID: id}}
+		out := []schema.Fact{&schema.Person{Meta: gone, PersonID: id}, identity(gone, Name+":"+o.Ref, id, "catalog")}
 		return append(out, memberships(o, id, meta)...), nil
 	}
 	return nil, schema.Ignore("entity of another kind")

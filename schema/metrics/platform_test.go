@@ -143,6 +143,40 @@ func TestTeamAsOfEvent(t *testing.T) {
 	}
 }
 
+// TestOwnerOfTheCatalog: the view knows the order that derivation knows.
+func TestOwnerOfTheCatalog(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	row := func(source, from, team string) *schema.Ownership {
+		m := meta()
+		m.Source = source
+		return &schema.Ownership{Meta: m, ServiceID: "shop", ValidFrom: at(from), TeamID: team}
+	}
+	w.facts(
+		t,
+		&schema.Service{Meta: meta(), ServiceID: "shop", Name: "shop"},
+		row("config", "1970-01-01T00:00:00Z", "founders"), row("csv", "2026-05-05T00:00:00Z", "movers"), row("config", "2026-05-20T00:00:00Z", "by hand"),
+		row("backstage", "2026-05-10T00:00:00Z", "catalog"),
+		use("1", "c", "2026-05-04T00:00:00Z", func(u *schema.CapabilityUse) { u.ServiceRef = "shop" }),
+		use("2", "c", "2026-05-09T00:00:00Z", func(u *schema.CapabilityUse) { u.ServiceRef = "shop" }),
+		use("3", "c", "2026-05-10T00:00:00Z", func(u *schema.CapabilityUse) { u.ServiceRef = "shop" }),
+		use("4", "c", "2026-05-21T00:00:00Z", func(u *schema.CapabilityUse) { u.ServiceRef = "shop" }),
+	)
+	_, rows, err := w.Reader.Query(t.Context(), "SELECT team_id FROM owned_uses ORDER BY use_id", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"founders", "movers", "catalog", "catalog"}
+	if len(rows) != len(want) {
+		t.Fatalf("%d uses, want %d", len(rows), len(want))
+	}
+	for i, r := range rows {
+		if r[0] != want[i] {
+			t.Errorf("use %d is of %q, want %q", i+1, r[0], want[i])
+		}
+	}
+}
+
 func TestNewCapabilityAdoption(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
