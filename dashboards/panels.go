@@ -54,6 +54,8 @@ func unit(m figure) string {
 		return "suffix: per 100"
 	case metrics.UnitNPS, metrics.UnitPeople:
 		return "none"
+	case metrics.UnitCount, metrics.UnitPerMonth:
+		// A currency is a dimension, so it stands in the name of the series.
 	}
 	return "short"
 }

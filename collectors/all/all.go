@@ -19,7 +19,9 @@ import (
 	"github.com/headway-metrics/headway/collectors/jira"
 	"github.com/headway-metrics/headway/collectors/opsgenie"
 	"github.com/headway-metrics/headway/collectors/pagerduty"
+	"github.com/headway-metrics/headway/collectors/sarif"
 	"github.com/headway-metrics/headway/collectors/statuspage"
+	"github.com/headway-metrics/headway/collectors/trivy"
 )
 
 // Entries are the sources in the order of their names.
@@ -41,6 +43,8 @@ func Entries() []collectors.Entry {
 		jira.Entry(),
 		opsgenie.Entry(),
 		pagerduty.Entry(),
+		sarif.Entry(),
 		statuspage.Entry(),
+		trivy.Entry(),
 	}
 }
