@@ -30,9 +30,9 @@ func adoption() (*board, error) {
 	place(b, 6, 4, total(m["developers_per_platform_engineer"], "").Decimals(1))
 	b.row("Use of capabilities")
 	place(b, 12, 8, trend(using, metrics.Week, ""))
-	place(b, 12, 8, byLabel("series", lines("Teams using each capability by week", describe(using, "One line per capability. "+explainNote(using)), splitSQL(using, metrics.Capability, "value"))).
+	place(b, 12, 8, byLabel("series", lines("Teams using each capability by week", describe(using, "One line per capability. "+explainNote(using)), splitSQL(using, metrics.Week, metrics.Capability, "value"))).
 		Unit("percentunit").Max(1))
-	place(b, 12, 8, byLabel("series", lines("Retention of each capability by week", describe(retention, "One line per capability. "+explainNote(retention)), splitSQL(retention, metrics.Capability, "value"))).
+	place(b, 12, 8, byLabel("series", lines("Retention of each capability by week", describe(retention, "One line per capability. "+explainNote(retention)), splitSQL(retention, metrics.Week, metrics.Capability, "value"))).
 		Unit("percentunit").Max(1))
 	place(b, 12, 8, rows("Capabilities", describe(using, "At the end of the time range. *Retained* are teams that used it in the 28 days before that and still do."), capabilitiesSQL(using, retention)).
 		OverrideByName("Teams using it", unitOf("percentunit")).OverrideByName("Retained", unitOf("percentunit")))

@@ -57,9 +57,9 @@ func security() (*board, error) {
 		NoValue("No critical or high finding is open"))
 	b.row("Compliance")
 	place(b, 12, 8, trend(violations, metrics.Week, ""))
-	place(b, 12, 8, byLabel("series", lines("Violations by week and policy", describe(violations, explainNote(violations)), splitSQL(violations, metrics.Policy, "value"))).
+	place(b, 12, 8, byLabel("series", lines("Violations by week and policy", describe(violations, explainNote(violations)), splitSQL(violations, metrics.Week, metrics.Policy, "value"))).
 		Unit("percentunit").Max(1))
-	place(b, 12, 8, byLabel("series", stackedBars("Admission denials by week and policy", describe(denials, explainNote(denials)+" The height of the bars is **n**."), splitSQL(denials, metrics.Policy, "n"))))
+	place(b, 12, 8, byLabel("series", stackedBars("Admission denials by week and policy", describe(denials, explainNote(denials)+" The height of the bars is **n**."), splitSQL(denials, metrics.Week, metrics.Policy, "n"))))
 	place(b, 12, 8, trend(m["policy_error_rate"], metrics.Week, ""))
 	return b, nil
 }

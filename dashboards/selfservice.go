@@ -29,7 +29,7 @@ func selfService() (*board, error) {
 	b.row("Requests")
 	place(b, 12, 8, trend(ratio, metrics.Week, ""))
 	place(b, 12, 8, byLabel("way", stackedBars("Completed requests by week and way", describe(ratio, "*Self-service* needed no human step of the platform; *human step* is a self-service run that waited for somebody; *manual* went through a ticket or a person. The height of the bars is **n**."), waysSQL(ratio))))
-	place(b, 12, 8, byLabel("series", lines("Median wait by week and channel", describe(wait, explainNote(wait)), splitSQL(wait, metrics.Channel, "value"))).Unit("s"))
+	place(b, 12, 8, byLabel("series", lines("Median wait by week and channel", describe(wait, explainNote(wait)), splitSQL(wait, metrics.Week, metrics.Channel, "value"))).Unit("s"))
 	place(b, 12, 8, rows("Templates", describe(ratio, "One line per template or action, by name, over the whole time range."), templatesSQL(ratio, wait)).
 		OverrideByName("Self-service", unitOf("percentunit")).OverrideByName("Median wait", unitOf("s")).OverrideByName(p90Name, unitOf("s")))
 	place(b, 12, 8, rows("Waiting time by channel", describe(wait, "Self-service and requests that people serve, apart."), channelsSQL(wait)).

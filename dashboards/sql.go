@@ -97,10 +97,10 @@ func totalSQL(m figure) string {
 		quoted(valueName(m)), quoted(nName(m)), quoted(previousName), m.PointsSQL(slice(m, metrics.Total)), m.PointsSQL(before))
 }
 
-// splitSQL is a metric by week, one series per value of a dimension.
-func splitSQL(m figure, by metrics.Dimension, column string) string {
+// splitSQL is a metric over time, one series per value of a dimension.
+func splitSQL(m figure, every metrics.Every, by metrics.Dimension, column string) string {
 	return fmt.Sprintf("SELECT bucket_from AS time,\n  toString(%s) AS series,\n  %s AS %s\nFROM (\n%s\n)\nORDER BY time, series",
-		by, column, quoted(m.Title), m.PointsSQL(slice(m, metrics.Week, by)))
+		by, column, quoted(m.Title), m.PointsSQL(slice(m, every, by)))
 }
 
 // band is a half-open range of values with a name.
