@@ -44,7 +44,7 @@ ORDER BY %[8]s`, columns(dims), agg.points(), agg.cellNames(), agg.cellExprs(), 
 func (m Metric) RowsSQL(s Slice) string {
 	w := s.window()
 	return fmt.Sprintf("SELECT at, %s%s\nFROM (\n%s\n)\nORDER BY at DESC, subject, %sexcluded",
-		columns(m.Dimensions), rowColumns, m.selected(s, w, m.split(s), m.rows, w.from), columns(m.Dimensions))
+		columns(m.Dimensions), rowColumns, m.selected(s, w, m.split(s), w.from), columns(m.Dimensions))
 }
 
 // counted is the query of the rows that points aggregate.
@@ -55,13 +55,33 @@ func (m Metric) counted(s Slice, w window, dims []Dimension) string {
 		// times a day: earlier rows say that the group exists.
 		from = ""
 	}
-	return "SELECT * FROM (\n" + m.selected(s, w, dims, m.rows, from) + "\n) WHERE excluded = ''"
+	if m.distinct != "" && m.countsOnly() {
+		// What counts once is chosen without the sorting that an explanation needs.
+		return fmt.Sprintf("SELECT bucket, %[1]smax(hit) AS numerator, argMax(of, hit) AS denominator FROM (\n"+
+			"SELECT *, numerator AS hit, denominator AS of FROM (\n%[2]s\n) WHERE excluded = ''\n)\nGROUP BY bucket, %[1]s%[3]s",
+			columns(dims), m.within(s, w, from), m.distinct)
+	}
+	return "SELECT * FROM (\n" + m.selected(s, w, dims, from) + "\n) WHERE excluded = ''"
 }
+
+// countsOnly says that points need nothing of the rows but their numerators and
+// denominators.
+func (m Metric) countsOnly() bool { return m.Aggregation == Ratio || m.Aggregation == PerHundred }
 
 // selected is the query of the rows inside the window that meet the conditions,
 // with their bucket. With from empty, earlier rows are there too, in a bucket of
 // no calendar.
-func (m Metric) selected(s Slice, w window, dims []Dimension, rows, from string) string {
+func (m Metric) selected(s Slice, w window, dims []Dimension, from string) string {
+	sql := m.within(s, w, from)
+	if m.distinct != "" {
+		sql += fmt.Sprintf("\nORDER BY numerator DESC, %ssubject LIMIT 1 BY bucket, excluded = '', %s%s",
+			columns(m.Dimensions), columns(dims), m.distinct)
+	}
+	return sql
+}
+
+// within is selected before what counts once is chosen.
+func (m Metric) within(s Slice, w window, from string) string {
 	bucket, conds := w.bucket("at"), []string{"at < " + w.to}
 	if from == "" {
 		bucket = fmt.Sprintf("if(at < %s, toDate(0), %s)", w.from, bucket)
@@ -71,12 +91,7 @@ func (m Metric) selected(s Slice, w window, dims []Dimension, rows, from string)
 	for _, c := range s.Where {
 		conds = append(conds, "("+c+")")
 	}
-	sql := fmt.Sprintf("SELECT %s AS bucket, * FROM (\n%s\n) WHERE %s", bucket, w.expand(rows), strings.Join(conds, " AND "))
-	if m.distinct != "" {
-		sql += fmt.Sprintf("\nORDER BY numerator DESC, %ssubject LIMIT 1 BY bucket, excluded = '', %s%s",
-			columns(m.Dimensions), columns(dims), m.distinct)
-	}
-	return sql
+	return fmt.Sprintf("SELECT %s AS bucket, * FROM (\n%s\n) WHERE %s", bucket, w.expand(m.rows), strings.Join(conds, " AND "))
 }
 
 func (m Metric) countsZeroDays() bool { return m.Aggregation == Rate || m.Aggregation == DayShare }
