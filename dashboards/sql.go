@@ -40,7 +40,7 @@ func counted(m figure) string {
 		"developer_satisfaction": "answers", "teams_using_capabilities": "active teams", "new_capability_adoption": "eligible teams",
 		"capability_retention": "teams before", "request_wait": "requests", "workloads_unknown": "workloads",
 		"reliability": "services, once for every team that owned them", "capability_churn": "teams before", "adoption_curve": "eligible teams",
-		"capability_stickiness": "teams that tried it", "template_adoption": "new services", "self_service_fallback": "failed runs", "time_saved": "completed runs",
+		"capability_stickiness": "teams that tried it", "template_adoption": "new services", "portal_usage": "active teams", "self_service_fallback": "failed runs", "time_saved": "completed runs",
 		"support_reopen_rate": "tickets that were resolved", "feature_request_patterns": "active teams", "feature_requests": "tickets",
 		"feature_requests_untagged": "tickets", "developers_per_platform_engineer": "teams", "infrastructure_time": "answers",
 		"support_first_response_time": "tickets", "support_resolution_time": "tickets", "survey_response_rate": "people invited",

@@ -177,6 +177,7 @@ func Catalogue() []Metric {
 		adoptionCurve(),
 		capabilityStickiness(),
 		templateAdoption(),
+		portalUsage(),
 		selfServiceRatio(),
 		requestWait(),
 		selfServiceFallback(),

@@ -51,6 +51,10 @@ func TestDataQuality(t *testing.T) {
 			"change_failure_rate|never reached production|1", "deployment_days|not successful|1",
 			"deployment_frequency|not successful|1", "deployment_rework_rate|never reached production|1",
 		},
+		"coverage": {
+			"change_failure_rate|3|0.6666666666666666|0.33333333333333337|0.5|0|<nil>", "deployment_days|3|0.6666666666666666|0.33333333333333337|0.5|0|<nil>",
+			"deployment_frequency|3|0.6666666666666666|0.33333333333333337|0.5|0|<nil>", "deployment_rework_rate|3|0.6666666666666666|0.33333333333333337|0.5|0|<nil>",
+		},
 		"baselines": {"shop|2026-06-01 10:00:00 +0000 UTC|v1|"},
 	}
 	s := Slice{From: "'2026-06-01 00:00:00'", To: "'2026-06-11 00:00:00'", Now: "'2026-06-15 12:00:00'", Zone: "'UTC'"}

@@ -250,6 +250,30 @@ func TestTickets(t *testing.T) {
 	}
 }
 
+func TestPortalUsage(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	var facts []schema.Fact
+	visit := func(id, team, source, when string) {
+		u := use(id, "c", when, byTeam(team))
+		u.Source, u.Qualifying = source, 0
+		facts = append(facts, u)
+	}
+	for _, team := range []string{"a", "b", "c"} {
+		facts = append(facts, activeTeam(team, "2026-06-01T00:00:00Z")...)
+	}
+	visit("1", "a", "backstage", "2026-06-02T00:00:00Z")
+	visit("2", "a", "backstage", "2026-06-03T00:00:00Z")
+	visit("3", "b", "api", "2026-06-02T00:00:00Z")       // Not in the portal.
+	visit("4", "c", "backstage", "2026-05-31T23:59:59Z") // Before the window.
+	visit("5", "guests", "backstage", "2026-06-02T00:00:00Z")
+	w.facts(t, facts...)
+	wantNumber(t, "teams in the portal", w.total(t, june("portal_usage")).Value, 1./3)
+	if x := w.explain(t, june("portal_usage")); len(x.Counted) != 3 || len(x.Excluded) != 1 || x.Excluded[0].Subject != "guests" {
+		t.Errorf("explanation: %+v", x)
+	}
+}
+
 func TestDevelopersPerPlatformEngineer(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)

@@ -1,4 +1,4 @@
--- The views of 0005 with the same answers for less work. Nearly every service has
+-- The views of 0005 with the same answers for less work, and the source of a use. Nearly every service has
 -- had one owner and nearly everybody one team: those are carried as a name, and
 -- only the others as an array of times that each row has to be looked up in.
 
@@ -19,6 +19,7 @@ FROM {{table "actor_teams"}} AS a;
 
 CREATE OR REPLACE VIEW {{table "owned_uses"}} {{onCluster}} AS
 SELECT u.use_id AS use_id, u.capability_id AS capability_id, u.at AS at, u.action AS action, u.qualifying AS qualifying, u.url AS url,
+    u.source AS source,
     if(o.service_id != '', o.service_id, u.service_ref) AS service_id,
     multiIf(u.team_ref != '', multiIf(t.team_id != '', t.team_id, l.team_id != '', l.team_id, u.team_ref),
         a.team != '', a.team,

@@ -18,6 +18,7 @@ func (o *Oracle) success() []metric {
 		{id: "adoption_curve", aggregation: ratio, dims: capability, always: []string{"since_release"}, rows: o.curve},
 		{id: "capability_stickiness", aggregation: ratio, dims: capability, rows: o.stickiness},
 		{id: "template_adoption", aggregation: ratio, dims: []string{"team", "service", "template"}, rows: o.templates},
+		{id: "portal_usage", aggregation: ratio, dims: []string{"team"}, rows: o.visits},
 		{id: "self_service_fallback", aggregation: ratio, dims: []string{"team", "capability", "template"}, rows: o.fallbacks},
 		{id: "time_saved", aggregation: sum, dims: []string{"team", "capability", "template"}, rows: o.saved},
 		{id: "support_reopen_rate", aggregation: ratio, dims: []string{"team", "category"}, rows: o.reopened},
@@ -145,6 +146,22 @@ func (o *Oracle) templates(from, to time.Time) []row {
 			dims["template"] = none
 		}
 		out = append(out, row{at: s.CreatedAt, dims: dims, num: truth(s.Template != ""), den: 1})
+	}
+	return out
+}
+
+// visits: the portal tells of its pages and of the runs in it that were completed.
+func (o *Oracle) visits(from, to time.Time) []row {
+	var out []row
+	for _, t := range o.history.Teams {
+		if !o.active(t.ID, to) {
+			continue
+		}
+		came := slices.ContainsFunc(o.history.Uses, func(u sample.Use) bool { return u.Team == t.ID && within(u.At, from, to) }) ||
+			slices.ContainsFunc(o.history.Requests, func(r *sample.Request) bool {
+				return r.Team == t.ID && !r.ByCommand && r.Status == "completed" && within(r.CompletedAt, from, to)
+			})
+		out = append(out, row{at: to, dims: map[string]string{"team": t.ID}, num: truth(came), den: 1})
 	}
 	return out
 }
