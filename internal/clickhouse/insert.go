@@ -65,9 +65,17 @@ func (c *Conn) insert(ctx context.Context, table string, rows []any) (err error)
 	if len(rows) == 0 {
 		return nil
 	}
-	columns, err := columnsOf(rows[0])
+	t := reflect.TypeOf(rows[0])
+	if t == nil || t.Kind() != reflect.Pointer {
+		return fmt.Errorf("inserting into %s: a row is a %T, want a pointer to a struct", table, rows[0])
+	}
+	fields, err := fieldsOf(t.Elem())
 	if err != nil {
 		return fmt.Errorf("inserting into %s: %w", table, err)
+	}
+	columns := make([]string, len(fields.names))
+	for i, name := range fields.names {
+		columns[i] = quote(name)
 	}
 	// Synchronous: the acknowledgement means that the part is written.
 	ctx = driver.Context(ctx, driver.WithSettings(driver.Settings{"async_insert": 0}))
@@ -81,42 +89,20 @@ func (c *Conn) insert(ctx context.Context, table string, rows []any) (err error)
 			err = fmt.Errorf("inserting into %s: %w", table, cerr)
 		}
 	}()
-	for i, r := range rows {
-		if err := batch.AppendStruct(r); err != nil {
-			return errors.Join(fmt.Errorf("inserting into %s: row %d: %w", table, i, err), batch.Abort())
+	for i, index := range fields.at {
+		// By columns: the driver then looks at each type once, not at each value's.
+		values := reflect.MakeSlice(reflect.SliceOf(t.Elem().FieldByIndex(index).Type), len(rows), len(rows))
+		for n, r := range rows {
+			values.Index(n).Set(reflect.ValueOf(r).Elem().FieldByIndex(index))
+		}
+		if err := batch.Column(i).Append(values.Interface()); err != nil {
+			return errors.Join(fmt.Errorf("inserting into %s: column %s: %w", table, fields.names[i], err), batch.Abort())
 		}
 	}
 	if err := batch.Send(); err != nil {
 		return fmt.Errorf("inserting %d rows into %s: %w", len(rows), table, refusal(err))
 	}
 	return nil
-}
-
-// columnsOf lists the columns that a pointer to a struct names, quoted, in the
-// order of its fields, those of embedded structs included.
-func columnsOf(row any) ([]string, error) {
-	t := reflect.TypeOf(row)
-	if t == nil || t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
-		return nil, fmt.Errorf("a row is a %T, want a struct or a pointer to one", row)
-	}
-	columns := structColumns(t.Elem())
-	if len(columns) == 0 {
-		return nil, fmt.Errorf("%T has no field with a ch tag", row)
-	}
-	return columns, nil
-}
-
-func structColumns(t reflect.Type) []string {
-	var out []string
-	for f := range t.Fields() {
-		switch tag := f.Tag.Get("ch"); {
-		case tag != "" && tag != "-":
-			out = append(out, quote(tag))
-		case f.Anonymous && f.Type.Kind() == reflect.Struct:
-			out = append(out, structColumns(f.Type)...)
-		}
-	}
-	return out
 }
 
 // quote makes an identifier of a name, and of database.name two.

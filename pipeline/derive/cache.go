@@ -99,14 +99,15 @@ func (c *repoCache) prints(ctx context.Context, repos []string) (repoPrints, err
 
 // get returns the repositories, of which it reads what has changed since last
 // time. The prints were read before the facts, so they may be older than these but
-// never newer: at worst the same facts are read once more.
-func (c *repoCache) get(ctx context.Context, repos []string, now repoPrints) (map[string]*Repo, error) {
+// never newer: at worst the same facts are read once more. With keep it remembers
+// those that it did not have.
+func (c *repoCache) get(ctx context.Context, repos []string, now repoPrints, keep bool) (map[string]*Repo, error) {
 	repos = array(repos)
 	entries := make(map[string]*cachedRepo, len(repos))
 	var unread []string
 	// In the order of their names, so that two callers do not wait for each other.
 	for _, id := range repos {
-		e := c.entry(id)
+		e := c.entry(id, keep)
 		entries[id] = e
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -124,18 +125,20 @@ func (c *repoCache) get(ctx context.Context, repos []string, now repoPrints) (ma
 			return nil, fmt.Errorf("reading repository %s: %w", id, err)
 		}
 		out[id] = e.repo
-		c.keep(e, len(e.facts.Commits))
+		c.measure(e, len(e.facts.Commits))
 	}
 	return out, nil
 }
 
-func (c *repoCache) entry(id string) *cachedRepo {
+func (c *repoCache) entry(id string, keep bool) *cachedRepo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.entries[id]
 	if e == nil {
 		e = &cachedRepo{facts: RepoFacts{Repo: id}}
-		c.entries[id] = e
+		if keep {
+			c.entries[id] = e
+		}
 	}
 	c.clock++
 	e.used = c.clock
@@ -277,8 +280,8 @@ func (c *repoCache) commits(ctx context.Context, id string, e *cachedRepo, now f
 	return kept, nil, nil
 }
 
-// keep notes how large a repository is and lets the least recently used go.
-func (c *repoCache) keep(e *cachedRepo, size int) {
+// measure notes how large a repository is and lets the least recently used go.
+func (c *repoCache) measure(e *cachedRepo, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e.size = size

@@ -70,7 +70,7 @@ const (
 	// servicesAtOnce are derived and written together.
 	servicesAtOnce = 128
 	// chunksAtOnce run beside each other, so that one reads while another computes.
-	chunksAtOnce = 3
+	chunksAtOnce = 2
 )
 
 // Handle brings up to date what the keys name: services at once, everything else
@@ -92,10 +92,13 @@ func (d *Deriver) Handle(ctx context.Context, keys []schema.DirtyKey) error {
 			return err
 		}
 	}
+	// What a few services need is worth keeping, for they will be derived again soon;
+	// what thousands need would only push it out.
+	keep := len(ids) <= servicesAtOnce
 	chunks, ctx := errgroup.WithContext(ctx)
 	chunks.SetLimit(chunksAtOnce)
 	for chunk := range slices.Chunk(sortedByRepo(cat, ids), servicesAtOnce) {
-		chunks.Go(func() error { return d.derive(ctx, cat, chunk) })
+		chunks.Go(func() error { return d.derive(ctx, cat, chunk, keep) })
 	}
 	return chunks.Wait() //nolint:wrapcheck // Of this package.
 }

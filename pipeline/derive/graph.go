@@ -76,7 +76,7 @@ func (g *graph) extend(added []schema.Commit) (longer *graph, ok bool) {
 		}
 		out.late[sha] = int32(from + i) //nolint:gosec // A repository has fewer commits than 2³¹.
 	}
-	out.commits = append(g.commits, added...) //nolint:gocritic // What is beyond the end of g is ours.
+	out.commits = append(g.commits, added...)                           //nolint:gocritic // What is beyond the end of g is ours.
 	out.generation = append(g.generation, make([]int32, len(added))...) //nolint:gocritic // As above.
 	out.bySHA = slices.Clone(g.bySHA)
 	for i := range added {

@@ -12,7 +12,7 @@ import (
 
 // derive computes some services anew and writes what differs from what is stored,
 // each table in one insert of one block: a reader sees all of it or nothing.
-func (d *Deriver) derive(ctx context.Context, cat *catalogue, ids []string) error {
+func (d *Deriver) derive(ctx context.Context, cat *catalogue, ids []string, keep bool) error {
 	// Before any fact is read: see Deriver on versions.
 	stamp, err := d.stamp(ctx)
 	if err != nil {
@@ -29,7 +29,7 @@ func (d *Deriver) derive(ctx context.Context, cat *catalogue, ids []string) erro
 		}
 	}
 	var rows Output
-	err = d.withRepos(ctx, cat, inputs, func(in *Input) {
+	err = d.withRepos(ctx, cat, inputs, keep, func(in *Input) {
 		id := in.Service.ServiceID
 		out := Service(*in, d.cfg.Options)
 		rows.Releases = releaseKind.diff(rows.Releases, id, old[0][id], out.Releases, stamp)
@@ -50,11 +50,11 @@ func (d *Deriver) derive(ctx context.Context, cat *catalogue, ids []string) erro
 }
 
 // commitsAtOnce bounds the commits read together; a larger repository is read alone.
-const commitsAtOnce = 100_000
+const commitsAtOnce = 50_000
 
 // withRepos calls do for each input with its repository, reading as many
-// repositories at a time as memory allows.
-func (d *Deriver) withRepos(ctx context.Context, cat *catalogue, inputs []Input, do func(*Input)) error {
+// repositories at a time as memory allows. keep keeps them in memory for later.
+func (d *Deriver) withRepos(ctx context.Context, cat *catalogue, inputs []Input, keep bool, do func(*Input)) error {
 	of := map[string][]*Input{}
 	var without []*Input
 	for i := range inputs {
@@ -73,14 +73,14 @@ func (d *Deriver) withRepos(ctx context.Context, cat *catalogue, inputs []Input,
 		return err
 	}
 	for _, repos := range now.batches(commitsAtOnce) {
-		loaded, err := d.cache.get(ctx, repos, now)
+		loaded, err := d.cache.get(ctx, repos, now, keep)
 		if err != nil {
 			return err
 		}
 		for _, repo := range repos {
 			for _, in := range of[repo] {
 				in.Repo = loaded[repo]
-				if in.Former, err = d.former(ctx, in); err != nil {
+				if in.Former, err = d.former(ctx, in, keep); err != nil {
 					return err
 				}
 				do(in)
@@ -92,7 +92,7 @@ func (d *Deriver) withRepos(ctx context.Context, cat *catalogue, inputs []Input,
 
 // former reads the repositories that a service was deployed from before it moved:
 // those of its deployments that are among its aliases.
-func (d *Deriver) former(ctx context.Context, in *Input) ([]*Repo, error) {
+func (d *Deriver) former(ctx context.Context, in *Input, keep bool) ([]*Repo, error) {
 	var ids []string
 	for i := range in.Deployments {
 		r := in.Deployments[i].Repo
@@ -108,7 +108,7 @@ func (d *Deriver) former(ctx context.Context, in *Input) ([]*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := d.cache.get(ctx, ids, now)
+	loaded, err := d.cache.get(ctx, ids, now, keep)
 	if err != nil {
 		return nil, err
 	}

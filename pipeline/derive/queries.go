@@ -22,7 +22,7 @@ UNION DISTINCT SELECT DISTINCT service_id AS name FROM changes_deployed
 UNION DISTINCT SELECT DISTINCT service_id AS name FROM incidents`
 
 	// Two arms, because an index of one column does not help where another may match.
-	deploymentColumns = `source, url, version, is_deleted, deployment_id, repo, service_ref, environment, tier_hint, commit, deployed_version, branch, status, created_at, started_at, finished_at, is_rollback`
+	deploymentColumns = `url, version, deployment_id, repo, service_ref, environment, tier_hint, commit, deployed_version, branch, status, created_at, started_at, finished_at, is_rollback`
 	selectDeployments = `SELECT ` + deploymentColumns + ` FROM deployments FINAL WHERE repo IN {repos:Array(String)}
 UNION ALL
 SELECT ` + deploymentColumns + ` FROM deployments FINAL WHERE service_ref IN {refs:Array(String)} AND repo NOT IN {repos:Array(String)}`
@@ -47,17 +47,17 @@ UNION ALL SELECT repo, 'reviews', count(), groupBitXor(cityHash64(change_id, rev
 
 	selectCommitVersions = `SELECT sha, version FROM commits FINAL WHERE repo = {repo:String}`
 
-	commitColumns = `source, url, version, is_deleted, repo, sha, parents, authored_at, committed_at, title, cherry_picked_from, reverts, paths, paths_known`
+	commitColumns = `url, version, repo, sha, parents, authored_at, committed_at, title, cherry_picked_from, reverts, paths, paths_known`
 	selectCommits = `SELECT ` + commitColumns + ` FROM commits FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, sha`
 
 	selectCommitsAmong = `SELECT ` + commitColumns + ` FROM commits FINAL WHERE repo = {repo:String} AND sha IN {shas:Array(String)}`
 
-	selectTags = `SELECT source, url, version, is_deleted, repo, name, commit, tagged_at FROM tags FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, name`
+	selectTags = `SELECT version, repo, name, commit FROM tags FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, name`
 
-	selectChanges = `SELECT source, url, version, is_deleted, repo, change_id, number, title, author, author_is_bot, state, opened_at, merged_at, closed_at, merge_sha, head_sha, base_sha, base_branch, head_branch, commit_count, first_commit_at, labels, reverts
+	selectChanges = `SELECT url, version, repo, change_id, number, title, author, state, opened_at, merged_at, merge_sha, head_sha, base_sha, base_branch, head_branch, commit_count, first_commit_at, labels, reverts
 FROM changes FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, change_id`
 
-	selectReviews = `SELECT source, url, version, is_deleted, repo, change_id, review_id, reviewer, reviewer_is_bot, state, submitted_at FROM reviews FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, change_id, review_id`
+	selectReviews = `SELECT version, repo, change_id, review_id, reviewer, reviewer_is_bot, submitted_at FROM reviews FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, change_id, review_id`
 )
 
 // Of derived rows only what tells them apart is read, tombstones included, which
