@@ -81,7 +81,7 @@ func DefaultConfig() Config {
 func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name: Name, Title: "GitHub", Group: collectors.GroupCode,
-		Facts:     []string{"builds", "changes", "commits", "deployments", "incident_updates", "requests", "reviews", "tags", "tickets"},
+		Facts:     []string{"builds", "changes", "commits", "deployments", "findings", "incident_updates", "requests", "reviews", "scans", "tags", "tickets"},
 		Signature: "`X-Hub-Signature-256`, hex HMAC-SHA256 of the body",
 		Polls:     "pull requests with their commits and reviews, deployments with their statuses, workflow runs, issues, commits",
 		Config:    func() any { c := DefaultConfig(); return &c },

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,9 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 	switch name {
 	case "push", "pull_request", "pull_request_review", "deployment", "deployment_status", "workflow_run", "issues", "release":
 		return s.facts(name, data)
+	}
+	if slices.Contains(alertEvents(), name) {
+		return alertFacts(name, data)
 	}
 	// A body that is no object is damaged, whatever its event would have been.
 	var object map[string]json.RawMessage

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/headway-metrics/headway/collectors/pick"
@@ -30,6 +31,12 @@ func (s *Source) Events(header http.Header, body []byte, received time.Time) ([]
 	ev := schema.Event{
 		ID: id, Source: Name, Type: Name + "." + name, Time: received.UTC(),
 		ContentType: header.Get("Content-Type"), Data: body,
+	}
+	if strings.HasPrefix(name, "secret_scanning") {
+		var err error
+		if ev, err = withoutSecret(ev); err != nil {
+			return nil, err
+		}
 	}
 	var url [1][]byte
 	// What cannot be read is Normalize's to refuse; it only gets no partition.
