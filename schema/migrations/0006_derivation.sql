@@ -13,9 +13,9 @@ CREATE TABLE IF NOT EXISTS {{table "applied_services"}} {{onCluster}} (
     repo String, paths Array(String), aliases Array(String), created_at Nullable(DateTime64(3, 'UTC'))
 ) ENGINE = {{replacing "version, is_deleted"}} ORDER BY (service_id);
 
-ALTER TABLE {{table "deployments"}} {{onCluster}} ADD INDEX IF NOT EXISTS by_repo repo TYPE bloom_filter(0.01) GRANULARITY 1;
+ALTER TABLE {{table "deployments"}} {{onCluster}} ADD INDEX IF NOT EXISTS by_repo repo TYPE set(1000) GRANULARITY 1;
 
-ALTER TABLE {{table "deployments"}} {{onCluster}} ADD INDEX IF NOT EXISTS by_ref service_ref TYPE bloom_filter(0.01) GRANULARITY 1;
+ALTER TABLE {{table "deployments"}} {{onCluster}} ADD INDEX IF NOT EXISTS by_ref service_ref TYPE set(1000) GRANULARITY 1;
 
 ALTER TABLE {{table "deployments"}} {{onCluster}} MATERIALIZE INDEX by_repo;
 
