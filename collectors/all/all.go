@@ -19,6 +19,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/jira"
 	"github.com/headway-metrics/headway/collectors/opsgenie"
 	"github.com/headway-metrics/headway/collectors/pagerduty"
+	"github.com/headway-metrics/headway/collectors/policyreport"
 	"github.com/headway-metrics/headway/collectors/sarif"
 	"github.com/headway-metrics/headway/collectors/statuspage"
 	"github.com/headway-metrics/headway/collectors/trivy"
@@ -43,6 +44,7 @@ func Entries() []collectors.Entry {
 		jira.Entry(),
 		opsgenie.Entry(),
 		pagerduty.Entry(),
+		policyreport.Entry(),
 		sarif.Entry(),
 		statuspage.Entry(),
 		trivy.Entry(),
