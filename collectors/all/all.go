@@ -22,6 +22,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/policyreport"
 	"github.com/headway-metrics/headway/collectors/sarif"
 	"github.com/headway-metrics/headway/collectors/statuspage"
+	"github.com/headway-metrics/headway/collectors/terraform"
 	"github.com/headway-metrics/headway/collectors/trivy"
 )
 
@@ -47,6 +48,7 @@ func Entries() []collectors.Entry {
 		policyreport.Entry(),
 		sarif.Entry(),
 		statuspage.Entry(),
+		terraform.Entry(),
 		trivy.Entry(),
 	}
 }
