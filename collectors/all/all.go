@@ -20,6 +20,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/opsgenie"
 	"github.com/headway-metrics/headway/collectors/pagerduty"
 	"github.com/headway-metrics/headway/collectors/policyreport"
+	"github.com/headway-metrics/headway/collectors/pulumi"
 	"github.com/headway-metrics/headway/collectors/sarif"
 	"github.com/headway-metrics/headway/collectors/statuspage"
 	"github.com/headway-metrics/headway/collectors/terraform"
@@ -46,6 +47,7 @@ func Entries() []collectors.Entry {
 		opsgenie.Entry(),
 		pagerduty.Entry(),
 		policyreport.Entry(),
+		pulumi.Entry(),
 		sarif.Entry(),
 		statuspage.Entry(),
 		terraform.Entry(),

@@ -1,0 +1,87 @@
+package pulumi
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/provision"
+	"github.com/headway-metrics/headway/collectors/signature"
+	"github.com/headway-metrics/headway/internal/secret"
+)
+
+// Name of the source.
+const Name = "pulumi"
+
+// Config is the part of the configuration under sources.pulumi.
+type Config struct {
+	WebhookSecrets []secret.String `yaml:"webhook_secrets" json:"webhook_secrets,omitempty" jsonschema:"description=Secrets of the webhooks; several while one is being replaced"`
+	Rules          []Rule          `yaml:"rules" json:"rules,omitempty" jsonschema:"description=Which stack is which capability; the first rule that fits counts; updates of other stacks are ignored"`
+}
+
+// Rule says what the updates of a stack provision.
+type Rule struct {
+	Stack            string `yaml:"stack" json:"stack" jsonschema:"description=Pattern of ORGANIZATION/PROJECT/STACK: acme/database/{service}-*"`
+	provision.Target `yaml:",inline"`
+}
+
+// Entry is the source's line in the registry.
+func Entry() collectors.Entry {
+	return collectors.Entry{
+		Name:      Name,
+		Title:     "Pulumi Cloud",
+		Group:     collectors.GroupInfrastructure,
+		Facts:     []string{"capability_uses", "requests"},
+		Signature: "`Pulumi-Webhook-Signature`, hex HMAC-SHA256 of the body",
+		Config:    func() any { return &Config{} },
+		New: func(cfg any, _ collectors.Deps) (collectors.Source, error) {
+			c, ok := cfg.(*Config)
+			if !ok {
+				return nil, fmt.Errorf("pulumi: configuration is a %T", cfg)
+			}
+			return New(*c)
+		},
+	}
+}
+
+// Validate returns every problem with the key that has it and the fix.
+func (c Config) Validate() error {
+	_, err := c.compile()
+	return err
+}
+
+func (c Config) compile() (provision.Rules, error) {
+	var errs []error
+	if len(c.WebhookSecrets) == 0 {
+		errs = append(errs, errors.New("webhook_secrets is missing: give the secret of the webhook"))
+	}
+	for i, s := range c.WebhookSecrets {
+		if s == "" {
+			errs = append(errs, fmt.Errorf("webhook_secrets[%d] is empty: take it out or give the secret", i))
+		}
+	}
+	var list []provision.Rule
+	for _, r := range c.Rules {
+		list = append(list, provision.Rule{Pattern: r.Stack, Target: r.Target})
+	}
+	rules, err := provision.Compile("stack", list)
+	return rules, errors.Join(append(errs, err)...)
+}
+
+// Source takes Pulumi Cloud's webhooks.
+type Source struct {
+	scheme signature.Hex
+	rules  provision.Rules
+}
+
+// New checks the configuration.
+func New(cfg Config) (*Source, error) {
+	rules, err := cfg.compile()
+	if err != nil {
+		return nil, err
+	}
+	return &Source{rules: rules, scheme: signature.Hex{Header: "Pulumi-Webhook-Signature", Secrets: cfg.WebhookSecrets}}, nil
+}
+
+// Name is "pulumi".
+func (*Source) Name() string { return Name }
