@@ -25,6 +25,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/statuspage"
 	"github.com/headway-metrics/headway/collectors/terraform"
 	"github.com/headway-metrics/headway/collectors/trivy"
+	"github.com/headway-metrics/headway/collectors/zendesk"
 )
 
 // Entries are the sources in the order of their names.
@@ -52,5 +53,6 @@ func Entries() []collectors.Entry {
 		statuspage.Entry(),
 		terraform.Entry(),
 		trivy.Entry(),
+		zendesk.Entry(),
 	}
 }
