@@ -5,6 +5,7 @@ import (
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/alertmanager"
 	"github.com/headway-metrics/headway/collectors/argocd"
+	"github.com/headway-metrics/headway/collectors/atlantis"
 	"github.com/headway-metrics/headway/collectors/backstage"
 	"github.com/headway-metrics/headway/collectors/circleci"
 	"github.com/headway-metrics/headway/collectors/generic/api"
@@ -34,6 +35,7 @@ func Entries() []collectors.Entry {
 		alertmanager.Entry(),
 		api.Entry(),
 		argocd.Entry(),
+		atlantis.Entry(),
 		backstage.Entry(),
 		circleci.Entry(),
 		events.Entry(),
