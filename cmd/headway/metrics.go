@@ -33,7 +33,9 @@ type question struct {
 	from, to string
 	zone     string
 	output   string
-	filters  map[string]*[]string
+	// benchmark is a flag of points only.
+	benchmark string
+	filters   map[string]*[]string
 }
 
 func (q *question) flags(c *cobra.Command) {
@@ -64,7 +66,7 @@ func (q *question) values() url.Values {
 	if len(q.by) > 0 {
 		v["by"] = q.by
 	}
-	for name, value := range map[string]string{"every": q.every, "from": q.from, "to": q.to, "zone": q.zone} {
+	for name, value := range map[string]string{"every": q.every, "from": q.from, "to": q.to, "zone": q.zone, "benchmark": q.benchmark} {
 		if value != "" {
 			v.Set(name, value)
 		}
@@ -98,6 +100,7 @@ func getCommand(s *settings) *cobra.Command {
 		},
 	}
 	q.flags(c)
+	c.Flags().StringVar(&q.benchmark, "benchmark", "", "show the ranges of this edition of DORA's report beside the values: 2023, 2024 or off")
 	return c
 }
 
@@ -122,6 +125,10 @@ func explainCommand(s *settings) *cobra.Command {
 }
 
 func (s *settings) ask(c *cobra.Command, q *question, metric string, answer func(*metrics.Engine, metrics.Request) (metrics.Answer, error)) error {
+	cfg, err := s.load()
+	if err != nil {
+		return err
+	}
 	client, err := s.dial()
 	if err != nil {
 		return err
@@ -131,7 +138,7 @@ func (s *settings) ask(c *cobra.Command, q *question, metric string, answer func
 	if err != nil {
 		return err
 	}
-	engine := metrics.NewEngine(conn, nil)
+	engine := metrics.NewEngine(conn, nil).WithBenchmark(cfg.Metrics.Benchmark)
 	r, err := engine.Parse(c.Context(), metric, q.values())
 	if err != nil {
 		return err

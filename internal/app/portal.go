@@ -17,7 +17,7 @@ import (
 
 // mountPortal serves what people look at: dashboards, numbers and surveys.
 func (a *App) mountPortal(run context.Context, r chi.Router) error {
-	api := metricsapi.New(metrics.NewEngine(a.read, nil), a.log.With(slog.String("part", "metrics api")))
+	api := metricsapi.New(metrics.NewEngine(a.read, nil).WithBenchmark(a.opts.Config.Metrics.Benchmark), a.log.With(slog.String("part", "metrics api")))
 	r.Handle("/v1/metrics", api)
 	r.Handle("/v1/metrics/*", api)
 	r.Handle("/v1/explain/*", api)

@@ -36,6 +36,8 @@ type Config struct {
 	Catalog declared.Config `yaml:"catalog" json:"catalog,omitzero"`
 	// Surveys turns the developer survey on.
 	Surveys surveys.Config `yaml:"surveys" json:"surveys,omitzero"`
+	// Metrics says what is shown beside the metrics.
+	Metrics Metrics `yaml:"metrics" json:"metrics,omitzero"`
 
 	// Sources holds each source's own keys, decoded by the source (see
 	// Sources.Decode): their lines are kept for error messages.
@@ -95,6 +97,13 @@ type Embedded struct {
 	ClickHouseMaxMemory  string `yaml:"clickhouse_max_memory" json:"clickhouse_max_memory,omitempty" jsonschema:"description=Memory limit of the embedded engine,default=4GiB"`
 	ClickHouseLibrary    string `yaml:"clickhouse_library" json:"clickhouse_library,omitempty" jsonschema:"description=Path of libchdb when it should not be installed by npm"`
 	ClickHouseEngineRoot string `yaml:"clickhouse_engine_dir" json:"clickhouse_engine_dir,omitempty" jsonschema:"description=Directory in which the engine is installed"`
+}
+
+// Metrics says what the CLI and the API show beside the metrics.
+type Metrics struct {
+	// Benchmark is the edition of DORA's report whose ranges are shown beside
+	// points that it has ranges of. Empty is off.
+	Benchmark string `yaml:"benchmark" json:"benchmark,omitempty" jsonschema:"description=Edition of DORA's report whose published ranges are shown beside values; off by default,enum=2023,enum=2024,enum=off"`
 }
 
 // Pipeline tunes loading and deriving.

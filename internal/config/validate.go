@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/headway-metrics/headway/schema/metrics"
 )
 
 // Validate checks what decoding cannot. All problems are in the error, each
@@ -81,6 +83,11 @@ func (c *Config) Validate() error {
 	} {
 		if p.port < 0 || p.port > 65535 {
 			bad(p.key, "%d is not a port; use 0 to 65535", p.port)
+		}
+	}
+	if b := c.Metrics.Benchmark; b != "" && b != metrics.BenchmarkOff {
+		if err := metrics.CheckEdition(b); err != nil {
+			errs = append(errs, c.placed("metrics.", err)...)
 		}
 	}
 	errs = append(errs, c.placed("derive.", c.Derive.Validate())...)

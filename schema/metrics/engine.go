@@ -18,6 +18,8 @@ type Querier interface {
 type Engine struct {
 	querier Querier
 	now     func() time.Time
+	// edition is the default of Request.Benchmark.
+	edition string
 }
 
 // NewEngine returns an engine that asks q. now is the clock that decides which
@@ -27,6 +29,12 @@ func NewEngine(q Querier, now func() time.Time) *Engine {
 		now = time.Now
 	}
 	return &Engine{querier: q, now: now}
+}
+
+// WithBenchmark makes an edition the default of points of metrics that it has
+// ranges of; "" is none, as without.
+func (e *Engine) WithBenchmark(edition string) *Engine {
+	return &Engine{querier: e.querier, now: e.now, edition: edition}
 }
 
 // Request asks for points of a metric, or for the rows behind them.
@@ -42,6 +50,9 @@ type Request struct {
 	Zone string
 	// Filters keep the rows whose dimension has one of the values.
 	Filters map[Dimension][]string
+	// Benchmark is the edition whose ranges points are shown beside, BenchmarkOff
+	// for none, "" for the default. An explanation has none.
+	Benchmark string
 }
 
 // DefaultWindow is how far a request without From looks back.
@@ -55,6 +66,8 @@ type Result struct {
 	// Zone is the reporting zone in which the buckets are cut.
 	Zone   string  `json:"zone"`
 	Points []Point `json:"points"`
+	// Benchmark is there when one was asked for.
+	Benchmark *Benchmark `json:"benchmark,omitempty"`
 
 	dims []Dimension
 }
@@ -80,6 +93,9 @@ type Point struct {
 	Provisional bool `json:"provisional"`
 	// Censored counts open intervals, which are not in a median.
 	Censored uint64 `json:"censored,omitempty"`
+	// Benchmark names the levels of Result.Benchmark whose range the value lies in;
+	// none is [], and there is nothing without a value.
+	Benchmark []string `json:"benchmark,omitzero"`
 }
 
 // Interval is a 95 % confidence interval.
@@ -96,15 +112,22 @@ func (e *Engine) Get(ctx context.Context, r Request) (Result, error) {
 		return Result{}, err
 	}
 	m := q.metric
+	bench, err := e.benchmark(m, r.Benchmark)
+	if err != nil {
+		return Result{}, err
+	}
 	cols, rows, err := e.querier.Query(ctx, m.PointsSQL(q.slice), q.args)
 	if err != nil {
 		return Result{}, fmt.Errorf("computing %s: %w", m.ID, err)
 	}
-	out := Result{Metric: m.ID, Version: m.Version, Unit: m.Unit, Zone: q.zone.String(), Points: make([]Point, 0, len(rows)), dims: m.split(q.slice)}
+	out := Result{Metric: m.ID, Version: m.Version, Unit: m.Unit, Zone: q.zone.String(), Points: make([]Point, 0, len(rows)), Benchmark: bench, dims: m.split(q.slice)}
 	for _, row := range rows {
 		p, err := point(scan(cols, row), out.dims, q.zone)
 		if err != nil {
 			return Result{}, fmt.Errorf("reading a point of %s: %w", m.ID, err)
+		}
+		if bench != nil && p.Value != nil {
+			p.Benchmark = bench.Levels(*p.Value)
 		}
 		out.Points = append(out.Points, p)
 	}

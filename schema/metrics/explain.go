@@ -52,6 +52,9 @@ func (e *Engine) Explain(ctx context.Context, r Request, limit int) (Explanation
 	if limit < 0 || limit > MaxExplainRows {
 		return Explanation{}, &RequestError{"limit", fmt.Sprintf("%d is not between 1 and %d", limit, MaxExplainRows), nil}
 	}
+	if r.Benchmark != "" {
+		return Explanation{}, &RequestError{"benchmark", "rows are not held against a benchmark, only points", nil}
+	}
 	if limit == 0 {
 		limit = MaxExplainRows
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Parse reads a request for a metric from text: the parameters by, every, from,
-// to and zone, and one per dimension to filter by. Lists are separated by commas
+// to, zone and benchmark, and one per dimension to filter by. Lists are separated by commas
 // or given several times. Times are RFC 3339, or dates, which begin at midnight in the
 // reporting zone. A parameter that is wrong is a *RequestError.
 func (e *Engine) Parse(ctx context.Context, metric string, v url.Values) (Request, error) {
@@ -19,7 +19,7 @@ func (e *Engine) Parse(ctx context.Context, metric string, v url.Values) (Reques
 	if !ok {
 		return Request{}, unknownMetric(metric)
 	}
-	r := Request{Metric: metric, Zone: v.Get("zone"), Every: Every(v.Get("every")), Filters: map[Dimension][]string{}}
+	r := Request{Metric: metric, Zone: v.Get("zone"), Every: Every(v.Get("every")), Benchmark: v.Get("benchmark"), Filters: map[Dimension][]string{}}
 	for _, d := range list(v["by"]) {
 		r.By = append(r.By, Dimension(d))
 	}
@@ -48,7 +48,7 @@ func (e *Engine) Parse(ctx context.Context, metric string, v url.Values) (Reques
 	return r, nil
 }
 
-func requestParameters() []string { return []string{"by", "every", "from", "to", "zone"} }
+func requestParameters() []string { return []string{"by", "every", "from", "to", "zone", "benchmark"} }
 
 func list(values []string) []string {
 	var out []string

@@ -31,6 +31,7 @@ Rules for every metric:
 	for _, m := range Catalogue() {
 		m.reference(&b)
 	}
+	benchmarks(&b)
 	b.WriteString("\n## Data quality\n\nQueries that say how much the metrics can be trusted.\n\n| id | title | a row is | columns |\n|---|---|---|---|\n")
 	for _, q := range DataQuality() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", q.ID, q.Title, q.Definition, strings.Join(q.Columns, ", "))

@@ -51,7 +51,7 @@ func TestRequestErrors(t *testing.T) {
 		want   string
 	}{
 		"unknown metric":    {"velocity", nil, `metric: there is no metric "velocity"; allowed: lead_time, `},
-		"unknown parameter": {"lead_time", url.Values{"group": {"x"}}, "group: is no parameter of lead_time; allowed: by, every, from, to, zone, team, service, repo, kind"},
+		"unknown parameter": {"lead_time", url.Values{"group": {"x"}}, "group: is no parameter of lead_time; allowed: by, every, from, to, zone, benchmark, team, service, repo, kind"},
 		"foreign dimension": {"lead_time", url.Values{"by": {"wave"}}, `by: lead_time has no dimension "wave"; allowed: team, service, repo, kind`},
 		"dimension twice":   {"lead_time", url.Values{"by": {"team,team"}}, `by: "team" is given twice`},
 		"unknown bucket":    {"lead_time", url.Values{"every": {"hour"}}, `every: "hour" is no length of a bucket; allowed: day, week, month, quarter, total`},

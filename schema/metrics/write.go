@@ -42,7 +42,10 @@ func Write(w io.Writer, f Format, a Answer) error {
 	case CSV:
 		return writeCSV(w, a)
 	case Table:
-		return writeTable(w, a)
+		if err := writeTable(w, a); err != nil {
+			return err
+		}
+		return writeCaption(w, a)
 	default:
 		return &RequestError{"format", fmt.Sprintf("there is no format %q", f), texts([]Format{Table, JSON, CSV})}
 	}
@@ -100,6 +103,18 @@ func writeTable(w io.Writer, a Answer) error {
 	return nil
 }
 
+// writeCaption prints below a table what its cells are held against.
+func writeCaption(w io.Writer, a Answer) error {
+	r, ok := a.(Result)
+	if !ok || r.Benchmark == nil {
+		return nil
+	}
+	if _, err := fmt.Fprintf(w, "\n%s\n", r.Benchmark.caption()); err != nil {
+		return fmt.Errorf("writing the caption: %w", err)
+	}
+	return nil
+}
+
 // printable keeps control characters of foreign titles away from terminals.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -114,6 +129,9 @@ func (r Result) table(people bool) ([]string, [][]string) {
 	columns := []string{"from", "to"}
 	columns = append(columns, texts(r.dims)...)
 	columns = append(columns, "value", "p90", "mean", "n", "numerator", "denominator", "low", "high", "provisional", "censored")
+	if r.Benchmark != nil {
+		columns = append(columns, "dora_"+r.Benchmark.Edition)
+	}
 	value := func(x *float64) string { return cellOf(x, r.Unit, people) }
 	plain := func(x *float64) string { return cellOf(x, "", people) }
 	rows := make([][]string, 0, len(r.Points))
@@ -128,6 +146,9 @@ func (r Result) table(people bool) ([]string, [][]string) {
 		}
 		row = append(row, noData(value(p.Value), people), value(p.P90), value(p.Mean), strconv.FormatUint(p.N, 10),
 			plain(p.Numerator), plain(p.Denominator), low, high, yes(p.Provisional, people), strconv.FormatUint(p.Censored, 10))
+		if r.Benchmark != nil {
+			row = append(row, levels(p))
+		}
 		rows = append(rows, row)
 	}
 	return columns, rows
@@ -160,6 +181,14 @@ func (l List) table(bool) ([]string, [][]string) {
 		rows = append(rows, []string{m.ID, m.Title, string(m.Unit), string(m.Direction), strings.Join(texts(m.Dimensions), " "), m.Question})
 	}
 	return []string{"id", "title", "unit", "better", "dimensions", "question"}, rows
+}
+
+// levels names the ranges of a benchmark that a point lies in.
+func levels(p Point) string {
+	if p.Value != nil && len(p.Benchmark) == 0 {
+		return "none"
+	}
+	return strings.Join(p.Benchmark, ", ")
 }
 
 func moment(t time.Time, people bool) string {

@@ -25,7 +25,7 @@ type handler struct {
 // New returns the handler of
 //
 //	GET /v1/metrics               the catalogue
-//	GET /v1/metrics/{id}          points: by, every, from, to, zone, format, and one parameter per dimension
+//	GET /v1/metrics/{id}          points: by, every, from, to, zone, benchmark, format, and one parameter per dimension
 //	GET /v1/explain/{id}          the rows behind them: also limit
 //
 // An error is {"error":{"field","problem","allowed"}}: 400 for a parameter, 404
