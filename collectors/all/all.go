@@ -18,6 +18,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/incidentio"
 	"github.com/headway-metrics/headway/collectors/jenkins"
 	"github.com/headway-metrics/headway/collectors/jira"
+	"github.com/headway-metrics/headway/collectors/opencost"
 	"github.com/headway-metrics/headway/collectors/opsgenie"
 	"github.com/headway-metrics/headway/collectors/pagerduty"
 	"github.com/headway-metrics/headway/collectors/policyreport"
@@ -47,6 +48,7 @@ func Entries() []collectors.Entry {
 		incidentio.Entry(),
 		jenkins.Entry(),
 		jira.Entry(),
+		opencost.Entry(),
 		opsgenie.Entry(),
 		pagerduty.Entry(),
 		policyreport.Entry(),
