@@ -24,6 +24,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/policyreport"
 	"github.com/headway-metrics/headway/collectors/pulumi"
 	"github.com/headway-metrics/headway/collectors/sarif"
+	"github.com/headway-metrics/headway/collectors/servicenow"
 	"github.com/headway-metrics/headway/collectors/statuspage"
 	"github.com/headway-metrics/headway/collectors/terraform"
 	"github.com/headway-metrics/headway/collectors/trivy"
@@ -54,6 +55,7 @@ func Entries() []collectors.Entry {
 		policyreport.Entry(),
 		pulumi.Entry(),
 		sarif.Entry(),
+		servicenow.Entry(),
 		statuspage.Entry(),
 		terraform.Entry(),
 		trivy.Entry(),
