@@ -22,6 +22,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/opsgenie"
 	"github.com/headway-metrics/headway/collectors/pagerduty"
 	"github.com/headway-metrics/headway/collectors/policyreport"
+	"github.com/headway-metrics/headway/collectors/port"
 	"github.com/headway-metrics/headway/collectors/pulumi"
 	"github.com/headway-metrics/headway/collectors/sarif"
 	"github.com/headway-metrics/headway/collectors/servicenow"
@@ -53,6 +54,7 @@ func Entries() []collectors.Entry {
 		opsgenie.Entry(),
 		pagerduty.Entry(),
 		policyreport.Entry(),
+		port.Entry(),
 		pulumi.Entry(),
 		sarif.Entry(),
 		servicenow.Entry(),
