@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ func (c Config) options(database string) *driver.Options {
 		Addr:             c.Addresses,
 		Auth:             driver.Auth{Database: database, Username: c.Username, Password: c.Password.Reveal()},
 		TLS:              c.TLS,
-		Compression:      &driver.Compression{Method: driver.CompressionLZ4},
+		Compression:      &driver.Compression{Method: c.compression()},
 		DialTimeout:      5 * time.Second,
 		MaxOpenConns:     c.MaxConnections,
 		MaxIdleConns:     c.MaxConnections,
@@ -59,6 +60,18 @@ func (c Config) options(database string) *driver.Options {
 			{Name: "headway", Version: "1"},
 		}},
 	}
+}
+
+// compression saves a network's time; to a server on the same machine it would only
+// cost both sides'.
+func (c Config) compression() driver.CompressionMethod {
+	for _, a := range c.Addresses {
+		host, _, err := net.SplitHostPort(a)
+		if ip := net.ParseIP(host); err != nil || (host != "localhost" && (ip == nil || !ip.IsLoopback())) {
+			return driver.CompressionLZ4
+		}
+	}
+	return driver.CompressionNone
 }
 
 // Conn is a pool of connections as one user. It is safe for concurrent use.

@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ type claims struct {
 	in   *Input
 	opt  *Options
 	live []*release
+	// paths are the service's, each ending in a slash; "/" is the whole repository.
+	paths []string
 	// books are those of the service's repositories, the present one first.
 	books []*book
 }
@@ -51,6 +54,9 @@ func newBook(r *Repo) *book {
 // contain, so that all of them together touch each commit once.
 func claim(in *Input, opt *Options, live []*release) *claims {
 	c := &claims{in: in, opt: opt, live: live, books: []*book{newBook(in.Repo)}}
+	for _, p := range in.Service.Paths {
+		c.paths = append(c.paths, strings.Trim(strings.TrimPrefix(p, "."), "/")+"/")
+	}
 	for _, r := range in.Former {
 		c.books = append(c.books, newBook(r))
 	}
@@ -231,6 +237,20 @@ func (c *claims) take(b *book, r *release, change int32, rule, evidence string) 
 	b.rows[change] = row
 }
 
+// rows are the changes that were deployed, in the order of their ids.
+func (c *claims) rows() []schema.ChangeDeployed {
+	var rows []*schema.ChangeDeployed
+	for _, b := range c.books {
+		rows = slices.AppendSeq(rows, maps.Values(b.rows))
+	}
+	slices.SortFunc(rows, func(a, b *schema.ChangeDeployed) int { return strings.Compare(a.ChangeID, b.ChangeID) })
+	out := make([]schema.ChangeDeployed, len(rows))
+	for i, r := range rows {
+		out[i] = *r
+	}
+	return out
+}
+
 // row describes a change, without saying why r deploys it.
 func (c *claims) row(b *book, r *release, change int32) *schema.ChangeDeployed {
 	out := &schema.ChangeDeployed{
@@ -264,22 +284,21 @@ func (c *claims) row(b *book, r *release, change int32) *schema.ChangeDeployed {
 func (c *claims) touches(b *book, change int32) (yes bool, note string) {
 	g := b.repo.graph
 	var commits []int32
-	k, isCommit := b.repo.isCommit(change)
-	if isCommit {
+	if k, ok := b.repo.isCommit(change); ok {
 		commits = []int32{k}
 	} else {
 		q := &b.repo.requests[change]
 		note = q.gap
 		commits = q.result
 		switch {
-		case q.merge == none:
+		case len(c.paths) == 0, q.merge == none:
 		case g.isMerge(q.merge) && len(g.commits[q.merge].Paths) > 0:
 			commits = []int32{q.merge}
 		case len(commits) == 1 && !allKnown(g, commits) && len(q.branch) > 0:
 			commits = q.branch
 		}
 	}
-	if len(c.in.Service.Paths) == 0 {
+	if len(c.paths) == 0 {
 		return true, note
 	}
 	for _, k := range commits {
@@ -299,8 +318,7 @@ func allKnown(g *graph, commits []int32) bool {
 
 // inPaths compares whole segments: "shop" has "shop/main.go", not "shopping/x".
 func (c *claims) inPaths(path string) bool {
-	return slices.ContainsFunc(c.in.Service.Paths, func(p string) bool {
-		p = strings.Trim(strings.TrimPrefix(p, "."), "/")
-		return p == "" || path == p || strings.HasPrefix(path, p+"/")
+	return slices.ContainsFunc(c.paths, func(p string) bool {
+		return p == "/" || path == p[:len(p)-1] || strings.HasPrefix(path, p)
 	})
 }

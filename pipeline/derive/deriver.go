@@ -68,7 +68,7 @@ func New(cfg Config) (*Deriver, error) {
 
 const (
 	// servicesAtOnce are derived and written together.
-	servicesAtOnce = 128
+	servicesAtOnce = 64
 	// chunksAtOnce run beside each other, so that one reads while another computes.
 	chunksAtOnce = 2
 )

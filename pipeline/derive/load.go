@@ -50,7 +50,7 @@ func (d *Deriver) derive(ctx context.Context, cat *catalogue, ids []string, keep
 }
 
 // commitsAtOnce bounds the commits read together; a larger repository is read alone.
-const commitsAtOnce = 50_000
+const commitsAtOnce = 30_000
 
 // withRepos calls do for each input with its repository, reading as many
 // repositories at a time as memory allows. keep keeps them in memory for later.

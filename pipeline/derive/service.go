@@ -49,18 +49,13 @@ func Service(in Input, opt Options) Output {
 	for _, r := range all {
 		out.Releases = append(out.Releases, r.row)
 	}
-	for _, b := range c.books {
-		for _, row := range b.rows {
-			out.Changes = append(out.Changes, *row)
-		}
-	}
+	out.Changes = c.rows()
 	for _, i := range incidents {
 		i.row.ServiceID = in.Service.ServiceID
 		i.row.TeamID = teamAt(in.Ownerships, i.row.StartedAt)
 		out.Incidents = append(out.Incidents, i.row)
 	}
 	slices.SortFunc(out.Releases, func(a, b schema.Release) int { return strings.Compare(a.ReleaseID, b.ReleaseID) })
-	slices.SortFunc(out.Changes, func(a, b schema.ChangeDeployed) int { return strings.Compare(a.ChangeID, b.ChangeID) })
 	slices.SortFunc(out.Incidents, func(a, b schema.Incident) int { return strings.Compare(a.IncidentID, b.IncidentID) })
 	return out
 }
