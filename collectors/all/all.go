@@ -8,6 +8,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/atlantis"
 	"github.com/headway-metrics/headway/collectors/backstage"
 	"github.com/headway-metrics/headway/collectors/circleci"
+	"github.com/headway-metrics/headway/collectors/copilot"
 	"github.com/headway-metrics/headway/collectors/generic/api"
 	"github.com/headway-metrics/headway/collectors/generic/events"
 	"github.com/headway-metrics/headway/collectors/git"
@@ -41,6 +42,7 @@ func Entries() []collectors.Entry {
 		atlantis.Entry(),
 		backstage.Entry(),
 		circleci.Entry(),
+		copilot.Entry(),
 		events.Entry(),
 		git.Entry(),
 		github.Entry(),

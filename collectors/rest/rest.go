@@ -74,7 +74,7 @@ func CheckBase(base string) error {
 	return nil
 }
 
-// Get asks for a path and returns the JSON that is the answer.
+// Get asks for a path and returns the JSON that is the answer, nil for 204.
 func (c Client) Get(ctx context.Context, path string, query url.Values) (json.RawMessage, error) {
 	address := strings.TrimSuffix(c.Base, "/") + path
 	if len(query) > 0 {
@@ -87,7 +87,7 @@ func (c Client) Get(ctx context.Context, path string, query url.Values) (json.Ra
 	return c.do(req, path)
 }
 
-// Post sends a JSON body and returns the JSON that is the answer.
+// Post sends a JSON body and returns the JSON that is the answer, nil for 204.
 func (c Client) Post(ctx context.Context, path string, body any) (json.RawMessage, error) {
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -124,6 +124,9 @@ func (c Client) do(req *http.Request, path string) (json.RawMessage, error) {
 	}
 	if resp.StatusCode/100 != 2 {
 		return nil, Status(resp, path, body)
+	}
+	if resp.StatusCode == http.StatusNoContent {
+		return nil, nil
 	}
 	if !json.Valid(body) {
 		return nil, fmt.Errorf("asking for %s: the answer is cut off or no JSON (%d bytes)", path, len(body))

@@ -91,3 +91,12 @@ func TestCheckBase(t *testing.T) {
 		}
 	}
 }
+
+func TestNoContentIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(srv.Close)
+	if body, err := (Client{Base: srv.URL}).Get(t.Context(), "/p", nil); body != nil || err != nil {
+		t.Errorf("%q (%v)", body, err)
+	}
+}
