@@ -29,6 +29,9 @@ type MigrateOptions struct {
 
 const migrationsTable = "schema_migrations"
 
+// replicaPath is the place of a replicated table in Keeper.
+const replicaPath = "'/clickhouse/tables/{shard}/{database}/{table}'"
+
 // NewerSchemaError says that the database was migrated by a newer Headway.
 type NewerSchemaError struct {
 	Database string
@@ -181,7 +184,7 @@ func (o MigrateOptions) functions() template.FuncMap {
 	engine := func(family string, args ...string) string {
 		if o.Cluster != "" {
 			family = "Replicated" + family
-			args = append([]string{"'/clickhouse/tables/{shard}/{database}/{table}'", "'{replica}'"}, args...)
+			args = append([]string{replicaPath, "'{replica}'"}, args...)
 		}
 		return family + "(" + strings.Join(args, ", ") + ")"
 	}
