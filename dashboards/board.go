@@ -95,6 +95,7 @@ func (b *board) finish(plain map[string]any) error {
 	if len(b.failures) > 0 {
 		annotations = append(annotations, annotation("Provisional", "yellow", provisionalSQL, b.failures))
 	}
+	annotations = append(annotations, annotation("Definitions", "blue", definitionsSQL, nil))
 	plain["annotations"] = map[string]any{"list": annotations}
 	templating, ok := plain["templating"].(map[string]any)
 	if !ok {
@@ -112,17 +113,29 @@ func (b *board) finish(plain map[string]any) error {
 	return nil
 }
 
+// annotation is a query of marks, for some panels or, without any, for all.
 func annotation(name, color, sql string, panels []uint32) map[string]any {
-	return map[string]any{
+	a := map[string]any{
 		"name": name, "enable": true, "hide": false, "iconColor": color,
 		"datasource": clickhousequery.Ref(),
-		"filter":     map[string]any{"exclude": false, "ids": panels},
 		"target": clickhousequery.Query{
 			RefID: "Annotation", Datasource: new(clickhousequery.Ref()), PluginVersion: clickhousequery.PluginVersion,
 			EditorType: "sql", QueryType: "table", Format: clickhousequery.FormatTable, RawSQL: sql,
 		},
 	}
+	if len(panels) > 0 {
+		a["filter"] = map[string]any{"exclude": false, "ids": panels}
+	}
+	return a
 }
+
+// definitionsSQL marks when the whole history was derived anew, as by another
+// version of a metric's definition.
+const definitionsSQL = `SELECT at AS time, if(text = '', title, concat(title, '. ', text)) AS text, metric AS tags
+FROM annotations
+WHERE $__timeFilter(at)
+ORDER BY at
+LIMIT 100`
 
 // incidentsSQL marks when incidents began. There is no end: an incident that
 // nobody closes would shade the whole chart.

@@ -99,6 +99,9 @@ func TestEveryQueryAnswers(t *testing.T) {
 			if r.Took > slowest.Took {
 				slowest = r
 			}
+			if r.Where == `annotation "Definitions"` && r.Rows != 1 {
+				t.Errorf("%s: %s marks %d changes of definitions, want 1", name, r.Dashboard, r.Rows)
+			}
 		}
 		t.Logf("%s: %d queries, slowest %s in %s, %v", name, len(report.Results), slowest.Where, slowest.Dashboard, slowest.Took)
 	}

@@ -65,7 +65,8 @@ func Fill(ctx context.Context, s Store, now time.Time) error {
 	}
 	for table, rows := range map[string]any{
 		schema.ReleaseTable: o.releases, schema.ChangeDeployedTable: o.changes, schema.IncidentTable: o.incident,
-		"settings": []setting{{"timezone", "Europe/Berlin", 1}, {"organisation", "Example Organisation", 1}, {"sample", "1", 1}},
+		schema.AnnotationTable: []schema.Annotation{{At: o.day(Days - 30), Metric: "lead_time", Version: 1, Title: "Lead time: definition version 1"}},
+		"settings":             []setting{{"timezone", "Europe/Berlin", 1}, {"organisation", "Example Organisation", 1}, {"sample", "1", 1}},
 	} {
 		if err := s.InsertRows(ctx, table, rows); err != nil {
 			return fmt.Errorf("writing %s of the test organisation: %w", table, err)

@@ -119,6 +119,10 @@ type Annotation struct {
 	Enable    bool   `json:"enable"`
 	IconColor string `json:"iconColor"`
 	Target    Query  `json:"target"`
+	// Filter names the panels that show it; nil means all.
+	Filter *struct {
+		IDs []int `json:"ids"`
+	} `json:"filter"`
 }
 
 // Parse reads a dashboard.

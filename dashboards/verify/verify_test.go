@@ -30,7 +30,7 @@ func (a answers) Query(_ context.Context, sql string, _ map[string]any) ([]strin
 
 const good = `{"uid": "u", "title": "T", "time": {"from": "now-7d", "to": "now"},
  "templating": {"list": [{"name": "team", "type": "query", "query": "SELECT teams", "multi": true, "includeAll": true}]},
- "annotations": {"list": [{"name": "A", "enable": true, "target": {"refId": "X", "format": 1, "rawSql": "SELECT marks"}}]},
+ "annotations": {"list": [{"name": "A", "enable": true, "filter": {"ids": [1]}, "target": {"refId": "X", "format": 1, "rawSql": "SELECT marks"}}]},
  "panels": [{"id": 1, "type": "timeseries", "title": "P", "description": "d",
    "targets": [{"refId": "A", "format": 0, "rawSql": "SELECT series WHERE $__timeFilter(at)"}],
    "links": [{"url": "/d/u?${__url_time_range}&${team:queryparam}"}],
@@ -72,6 +72,8 @@ func TestVerify(t *testing.T) {
 			a["series"] = answer{columns: []string{"time", "v"}, rows: [][]any{{now, 1.0}, {now.Add(-time.Hour), 1.0}}}
 		}, want: "not sorted"},
 		{name: "variable without options", change: func(a answers) { a["teams"] = answer{columns: []string{"id"}} }, want: "no option"},
+		{name: "annotation of some panels without rows", change: func(a answers) { a["marks"] = answer{columns: []string{"time", "text"}} }, want: "no value"},
+		{name: "annotation of all panels without rows", replace: `"filter": {"ids": [1]}, `, change: func(a answers) { a["marks"] = answer{columns: []string{"time", "text"}} }},
 		{name: "annotation without text", change: func(a answers) { a["marks"] = answer{columns: []string{"time"}, rows: [][]any{{now}}} }, want: "no column text"},
 	}
 	for _, tt := range tests {
