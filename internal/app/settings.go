@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/internal/clickhouse"
+	"github.com/headway-metrics/headway/schema/metrics"
 	"github.com/headway-metrics/headway/schema/migrations"
 )
 
@@ -66,10 +67,18 @@ type setting struct {
 func (a *App) writeSettings(ctx context.Context) error {
 	version := uint64(max(time.Now().UnixMilli(), 0))
 	cfg := a.opts.Config
+	infrastructure := ""
+	if patterns := cfg.Metrics.InfrastructurePaths; len(patterns) > 0 {
+		var err error
+		if infrastructure, err = metrics.InfrastructurePaths(patterns); err != nil {
+			return err
+		}
+	}
 	rows := []setting{
 		{"timezone", cfg.Timezone, version},
 		{"organisation", cfg.Organisation, version},
 		{"sample", strconv.Itoa(map[bool]int{true: 1}[a.opts.Sample]), version},
+		{metrics.InfrastructurePathsSetting, infrastructure, version},
 	}
 	if err := a.write.InsertRows(ctx, "settings", rows); err != nil {
 		return fmt.Errorf("storing settings: %w", err)

@@ -36,7 +36,7 @@ type Config struct {
 	Catalog declared.Config `yaml:"catalog" json:"catalog,omitzero"`
 	// Surveys turns the developer survey on.
 	Surveys surveys.Config `yaml:"surveys" json:"surveys,omitzero"`
-	// Metrics says what is shown beside the metrics.
+	// Metrics says how metrics are computed and shown.
 	Metrics Metrics `yaml:"metrics" json:"metrics,omitzero"`
 
 	// Sources holds each source's own keys, decoded by the source (see
@@ -99,11 +99,15 @@ type Embedded struct {
 	ClickHouseEngineRoot string `yaml:"clickhouse_engine_dir" json:"clickhouse_engine_dir,omitempty" jsonschema:"description=Directory in which the engine is installed"`
 }
 
-// Metrics says what the CLI and the API show beside the metrics.
+// Metrics says what is infrastructure, and what the CLI and the API show beside
+// the metrics.
 type Metrics struct {
 	// Benchmark is the edition of DORA's report whose ranges are shown beside
 	// points that it has ranges of. Empty is off.
 	Benchmark string `yaml:"benchmark" json:"benchmark,omitempty" jsonschema:"description=Edition of DORA's report whose published ranges are shown beside values; off by default,enum=2023,enum=2024,enum=off"`
+	// InfrastructurePaths are patterns of files that are infrastructure, for the
+	// share of changes that touch them; empty is metrics.DefaultInfrastructurePaths.
+	InfrastructurePaths []string `yaml:"infrastructure_paths" json:"infrastructure_paths,omitempty" jsonschema:"description=Patterns (RE2) of whole paths of files that are infrastructure; empty is terraform helm kubernetes pipelines and Dockerfiles"`
 }
 
 // Pipeline tunes loading and deriving.

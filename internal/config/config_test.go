@@ -41,6 +41,7 @@ func TestEveryProblemNamesFileLineKeyAndFix(t *testing.T) {
 		{"bad regular expression", "derive:\n  tiers:\n    - {environment: '(', tier: production}\n", "headway.yaml:3:21: derive.tiers[0].environment: pattern \"(\""},
 		{"duplicate service", "catalog:\n  services:\n    - {id: shop}\n    - {id: shop}\n", `headway.yaml:4:12: catalog.services[1].id: "shop" is declared twice, first as services[0]; keep one`},
 		{"edition without levels", "metrics:\n  benchmark: 2025\n", "headway.yaml:2:14: metrics.benchmark: the 2025 edition has no levels"},
+		{"bad pattern", "metrics:\n  infrastructure_paths: ['k8s/.*', '(']\n", `headway.yaml:2:36: metrics.infrastructure_paths[1]: "(" is no pattern; use RE2 syntax`},
 		{"bad date", "catalog:\n  services:\n    - {id: shop, created_at: yesterday}\n", `catalog.services[0].created_at: "yesterday" is not a date; write 2026-01-31`},
 		{"two documents", "timezone: UTC\n---\ntimezone: UTC\n", "more than one YAML document; keep one"},
 		{"secret in the file", "http:\n  api_token: hunter2\n", "headway.yaml:2:14: api_token: a secret must not be written into the file; use ${env:NAME} or api_token_file: PATH"},

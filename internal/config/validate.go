@@ -90,6 +90,9 @@ func (c *Config) Validate() error {
 			errs = append(errs, c.placed("metrics.", err)...)
 		}
 	}
+	if _, err := metrics.InfrastructurePaths(c.Metrics.InfrastructurePaths); err != nil {
+		errs = append(errs, c.placed("metrics.", err)...)
+	}
 	errs = append(errs, c.placed("derive.", c.Derive.Validate())...)
 	errs = append(errs, c.placed("", c.Surveys.Validate())...)
 	for _, p := range c.Catalog.Problems() {

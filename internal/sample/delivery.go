@@ -107,8 +107,11 @@ var (
 func (s *simulation) title() string { return pick(s.d, verbs) + " " + pick(s.d, objects) }
 
 func (s *simulation) path() string {
-	svc := pick(s.d, s.services)
-	return fmt.Sprintf("%sinternal/%s.go", svc.Path, strings.ReplaceAll(pick(s.d, objects), " ", "_"))
+	svc, object := pick(s.d, s.services), pick(s.d, objects)
+	if object == "the health check" {
+		return svc.Path + "helm/values.yaml"
+	}
+	return fmt.Sprintf("%sinternal/%s.go", svc.Path, strings.ReplaceAll(object, " ", "_"))
 }
 
 // commitTo makes a commit on a branch; on main it also becomes the head.

@@ -200,7 +200,7 @@ func words() map[string][]string {
 		"severity": {"critical", "high", "low"}, "outcome": {"pass", "fail", "skip", "denied"}, "on_platform": {"yes", "no", "unknown"}, "tier": {"production", "production", "staging"},
 		"survey_id": {"platform"}, "wave": {"2026-Q2"}, "question_id": {"q"}, "report": {"", "trivy"}, "currency": {"EUR"}, "tool": {"trivy"},
 		"excluded": {"", "", "negative"}, "name": {"one", "two"}, "target": {"image1", "image2"}, "theme": {"speed", "docs", ""},
-		"url": {""}, "reason": {""}, "aliases": {"alias"}, "paths": {""},
+		"url": {""}, "reason": {""}, "aliases": {"alias"}, "paths": {""}, "sha": {"c1", "c2", "c3"}, "merge_sha": {"c1", "c2", "c3"},
 	}
 }
 
@@ -232,6 +232,8 @@ func random(table, name, kind string) string {
 		x = fmt.Sprintf("toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + toIntervalMinute(cityHash64(number, '%s') %% 129600 + %d + %s %% 600)", table, later*600, draw)
 	case kind == "UInt8":
 		x = draw + " % 4 = 0"
+	case table == "commits" && name == "paths":
+		x = fmt.Sprintf("if(%s %% 2 = 0, ['main.go', 'terraform/main.tf'], ['main.go'])", draw)
 	case strings.HasPrefix(kind, "Array(") && list == nil:
 		x = "[]"
 	case strings.HasPrefix(kind, "Array("):

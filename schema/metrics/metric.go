@@ -196,6 +196,7 @@ func Catalogue() []Metric {
 		platformNPS(),
 		developerSatisfaction(),
 		infrastructureTime(),
+		infrastructurePathShare(),
 		surveyResponseRate(),
 		securityFindingRate(),
 		securityScanCoverage(),

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/headway-metrics/headway/internal/sample"
@@ -102,7 +103,26 @@ func (o *Oracle) delivery() []metric {
 		{id: "deployment_rework_rate", aggregation: ratio, dims: dims, rows: o.releaseRows(func(r *release) (float64, float64, bool) {
 			return truth(r.rework), 1, inProduction(r) || r.failed
 		})},
+		{id: "infrastructure_path_share", aggregation: ratio, dims: dims, rows: o.infrastructure},
 	}
+}
+
+// infrastructure: the repository that is read from disk does not tell its files;
+// a rebased request is known by the last of its commits.
+func (o *Oracle) infrastructure(from, to time.Time) []row {
+	var out []row
+	for _, s := range o.services {
+		for _, r := range s.live {
+			if s.Channel == sample.ByTag || !within(r.finished, from, to) {
+				continue
+			}
+			for _, c := range r.changes {
+				chart := slices.ContainsFunc(c.commit.Paths, func(p string) bool { return strings.HasSuffix(p, "helm/values.yaml") })
+				out = append(out, row{at: r.finished, dims: s.dims(r.finished), num: truth(chart), den: 1})
+			}
+		}
+	}
+	return out
 }
 
 // stability are the metrics of how long things were broken, and of new services.
