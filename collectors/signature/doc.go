@@ -67,6 +67,12 @@ func timestamp(value string, now time.Time, tolerance time.Duration) error {
 	} else if at, err = time.Parse(time.RFC3339, value); err != nil {
 		return refuse("timestamp is neither a number nor RFC 3339")
 	}
+	return Fresh(at, now, tolerance)
+}
+
+// Fresh refuses a delivery whose signed time is further from now than the tolerance,
+// 0 being DefaultTolerance. It is for senders that write the time into the body.
+func Fresh(at, now time.Time, tolerance time.Duration) error {
 	if tolerance == 0 {
 		tolerance = DefaultTolerance
 	}
