@@ -104,7 +104,7 @@ func (s *Source) download(ctx context.Context, link string) ([]byte, error) {
 	if err != nil {
 		return nil, errors.New("its address cannot be asked for")
 	}
-	resp, err := s.client.HTTP.Do(req) //nolint:gosec,bodyclose // GitHub gives the address; it is https. Read closes the body.
+	resp, err := s.client.HTTP.Do(req) //nolint:bodyclose // Read closes the body.
 	if err != nil {
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err
