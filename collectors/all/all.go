@@ -28,6 +28,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/pulumi"
 	"github.com/headway-metrics/headway/collectors/sarif"
 	"github.com/headway-metrics/headway/collectors/servicenow"
+	"github.com/headway-metrics/headway/collectors/snyk"
 	"github.com/headway-metrics/headway/collectors/statuspage"
 	"github.com/headway-metrics/headway/collectors/terraform"
 	"github.com/headway-metrics/headway/collectors/trivy"
@@ -62,6 +63,7 @@ func Entries() []collectors.Entry {
 		pulumi.Entry(),
 		sarif.Entry(),
 		servicenow.Entry(),
+		snyk.Entry(),
 		statuspage.Entry(),
 		terraform.Entry(),
 		trivy.Entry(),
