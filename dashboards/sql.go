@@ -42,7 +42,7 @@ func counted(m figure) string {
 		"reliability": "services, once for every team that owned them", "capability_churn": "teams before", "adoption_curve": "eligible teams",
 		"capability_stickiness": "teams that tried it", "template_adoption": "new services", "portal_usage": "active teams", "self_service_fallback": "failed runs", "time_saved": "completed runs",
 		"support_reopen_rate": "tickets that were resolved", "feature_request_patterns": "active teams", "feature_requests": "tickets",
-		"feature_requests_untagged": "tickets", "developers_per_platform_engineer": "teams", "infrastructure_time": "answers", "infrastructure_path_share": "changes",
+		"feature_requests_untagged": "tickets", "developers_per_platform_engineer": "teams", "infrastructure_time": "answers", "onboarding": "groups", "onboarding_tenth": "groups", "infrastructure_path_share": "changes",
 		"support_first_response_time": "tickets", "support_resolution_time": "tickets", "survey_response_rate": "people invited",
 		"security_finding_rate": "findings", "security_scan_coverage": "workloads", "security_backlog": "findings", "security_finding_age": "findings",
 		"security_time_to_fix": "findings", "compliance_violation_rate": "results", "policy_error_rate": "results", "admission_denials": "denials",

@@ -65,7 +65,8 @@ func TestCatalogue(t *testing.T) {
 		incident_restore_time teams_using_capabilities new_capability_adoption self_service_ratio time_to_production workloads_on_platform
 		support_ticket_volume platform_nps developer_satisfaction security_finding_rate compliance_violation_rate platform_cost
 		reliability infrastructure_time feature_request_patterns template_adoption time_saved
-		developers_per_platform_engineer adoption_curve capability_stickiness capability_churn self_service_fallback support_reopen_rate`) {
+		developers_per_platform_engineer adoption_curve capability_stickiness capability_churn self_service_fallback support_reopen_rate
+		infrastructure_path_share onboarding onboarding_tenth`) {
 		if !slices.Contains(seen, id) {
 			t.Errorf("there is no metric %s", id)
 		}

@@ -193,6 +193,8 @@ func Catalogue() []Metric {
 		featureRequests(),
 		featureRequestsUntagged(),
 		developersPerPlatformEngineer(),
+		onboarding(),
+		onboardingTenth(),
 		platformNPS(),
 		developerSatisfaction(),
 		infrastructureTime(),
