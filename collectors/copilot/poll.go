@@ -92,22 +92,15 @@ func (s *Source) organization(ctx context.Context, org string, st *state, today 
 		if !st.At.Before(today) {
 			break
 		}
-		counts, ok, err := s.teams(ctx, org, st.At)
+		counts, _, err := s.teams(ctx, org, st.At)
 		if err != nil {
 			return err
 		}
-		var events []schema.Event
-		for _, team := range slices.Sorted(maps.Keys(counts)) {
-			b, err := json.Marshal(teamDay{Organization: org, Team: team, Day: st.At.Format(time.DateOnly), ActiveUsers: counts[team]})
-			if err != nil {
-				return fmt.Errorf("writing the day of team %s: %w", team, err)
-			}
-			events = append(events, schema.Event{
-				ID: schema.EventID(typeTeamDay, string(b)), Source: Name, Type: typeTeamDay,
-				Subject: org + "/" + team, Key: org + "/" + team, Time: s.now().UTC(), Data: b,
-			})
+		events, err := s.events(org, st.At, counts)
+		if err != nil {
+			return err
 		}
-		if ok && len(events) > 0 {
+		if len(events) > 0 {
 			if err := emit(ctx, events...); err != nil {
 				return err
 			}
@@ -119,4 +112,20 @@ func (s *Source) organization(ctx context.Context, org string, st *state, today 
 		st.At = time.Time{}
 	}
 	return nil
+}
+
+// events say how many people of each team were active on a day.
+func (s *Source) events(org string, at time.Time, counts map[string]int) ([]schema.Event, error) {
+	var out []schema.Event
+	for _, team := range slices.Sorted(maps.Keys(counts)) {
+		b, err := json.Marshal(teamDay{Organization: org, Team: team, Day: at.Format(time.DateOnly), ActiveUsers: counts[team]})
+		if err != nil {
+			return nil, fmt.Errorf("writing the day of team %s: %w", team, err)
+		}
+		out = append(out, schema.Event{
+			ID: schema.EventID(typeTeamDay, string(b)), Source: Name, Type: typeTeamDay,
+			Subject: org + "/" + team, Key: org + "/" + team, Time: s.now().UTC(), Data: b,
+		})
+	}
+	return out, nil
 }

@@ -137,18 +137,7 @@ func (s *Source) organization(ctx context.Context, org string, st *state, emit c
 		}
 		var events []schema.Event
 		for _, one := range p.Data {
-			var i issue
-			// What cannot be read is published all the same, for the dead letters.
-			if json.Unmarshal(one, &i) != nil {
-				i = issue{}
-			}
-			of := i.Relationships.ScanItem.Data.ID
-			about := projects[of]
-			about.id = of
-			events = append(events, schema.Event{
-				ID: schema.EventID(typeIssue, i.ID, string(one)), Source: Name, Type: typeIssue,
-				Subject: about.String(), Time: s.now().UTC(), Key: of, Data: one,
-			})
+			events = append(events, s.event(one, projects))
 		}
 		if len(events) > 0 {
 			if err := emit(ctx, events...); err != nil {
@@ -162,6 +151,22 @@ func (s *Source) organization(ctx context.Context, org string, st *state, emit c
 		}
 	}
 	return nil
+}
+
+// event keeps an issue verbatim, with its project as subject.
+func (s *Source) event(one json.RawMessage, projects map[string]project) schema.Event {
+	var i issue
+	// What cannot be read is published all the same, for the dead letters.
+	if json.Unmarshal(one, &i) != nil {
+		i = issue{}
+	}
+	of := i.Relationships.ScanItem.Data.ID
+	about := projects[of]
+	about.id = of
+	return schema.Event{
+		ID: schema.EventID(typeIssue, i.ID, string(one)), Source: Name, Type: typeIssue,
+		Subject: about.String(), Time: s.now().UTC(), Key: of, Data: one,
+	}
 }
 
 // projects are all of an organisation, by id: issues do not name theirs.
