@@ -43,7 +43,7 @@ func adoption() (*board, error) {
 		OverrideByName("n (teams)", append(tooltipOnly(), property("unit", "short"))))
 	place(b, 12, 8, rows("New capabilities", describe(m["capability_stickiness"], "Capabilities with a known release by name: *mandated* ones apart, since nobody chose them."), newCapabilitiesSQL(fresh, m["capability_stickiness"])).
 		OverrideByName("Adopted", unitOf("percentunit")).OverrideByName("Still used after 90 days", unitOf("percentunit")))
-	place(b, 12, 8, columns("Time to production by month of creation", describe(live, "*Not live* services are counted beside the median: a month with many of them will still change."), cohortSQL(live), "cohort").
+	place(b, 24, 8, columns("Time to production by month of creation", describe(live, "*Not live* services are counted beside the median: a month with many of them will still change."), cohortSQL(live), "cohort").
 		Unit("s").OverrideByName("n (live)", append(tooltipOnly(), property("unit", "short"))).
 		OverrideByName("Not live", append(tooltipOnly(), property("unit", "short"))))
 	b.row("What runs on the platform")
@@ -67,7 +67,7 @@ LIMIT 200`, using.PointsSQL(slice(using, metrics.Total, metrics.Capability)), re
 }
 
 func adoptionCurveSQL(m figure) string {
-	return fmt.Sprintf("SELECT concat('day ', since_release) AS age, value AS \"Adopted\", denominator AS \"n (teams)\"\nFROM (\n%s\n)\nORDER BY age",
+	return fmt.Sprintf("SELECT concat('day ', toString(toUInt32(since_release))) AS age, value AS \"Adopted\", denominator AS \"n (teams)\"\nFROM (\n%s\n)\nORDER BY since_release",
 		m.PointsSQL(slice(m, metrics.Total)))
 }
 
