@@ -3,6 +3,7 @@ package metrics
 import (
 	"flag"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,7 +70,7 @@ func BenchmarkPlatform(b *testing.B) {
 	}
 }
 
-func amount(whole float64) string { return fmt.Sprint(max(1, int(whole**scale))) }
+func amount(whole float64) string { return strconv.Itoa(max(1, int(whole**scale))) }
 
 const year = `
 INSERT INTO teams (version, team_id, name) SELECT 1, concat('group:default/team-', toString(number)), concat('Team ', toString(number)) FROM numbers({teams});

@@ -94,8 +94,8 @@ func compare(t *testing.T, q oracle.Question, got, want []oracle.Point) int {
 			note("%s is missing, want %s", w.Key(), show(w))
 		case !g.To.Equal(w.To):
 			note("%s ends at %s, want %s", w.Key(), g.To, w.To)
-		case g.N != w.N || g.Censored != w.Censored || !same(g.Numerator, w.Numerator, tolerance) || !same(g.Denominator, w.Denominator, tolerance) ||
-			!same(g.Value, w.Value, tolerance) || !same(g.P90, w.P90, tolerance):
+		case g.N != w.N || g.Censored != w.Censored || !same(g.Numerator, w.Numerator) || !same(g.Denominator, w.Denominator) ||
+			!same(g.Value, w.Value) || !same(g.P90, w.P90):
 			note("%s is %s, want %s", w.Key(), show(g), show(w))
 		}
 	}
@@ -110,11 +110,11 @@ func compare(t *testing.T, q oracle.Question, got, want []oracle.Point) int {
 	return len(want)
 }
 
-func same(a, b *float64, within float64) bool {
+func same(a, b *float64) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
 	}
-	return math.Abs(*a-*b) <= within*max(1, math.Abs(*b))
+	return math.Abs(*a-*b) <= tolerance*max(1, math.Abs(*b))
 }
 
 func show(p oracle.Point) string {

@@ -97,14 +97,16 @@ func (s *Source) decode(data []byte, e *cdevent) error {
 	if err := pick.Find(data, s.shapes.cdevent, found[:]); err != nil {
 		return err
 	}
+	values := found[firstObject:]
 	for i, path := range objects() {
-		if raw := found[firstObject+i]; raw != nil && raw[0] != '{' && string(raw) != "null" {
+		if raw := values[i]; raw != nil && raw[0] != '{' && string(raw) != "null" {
 			return fmt.Errorf("%s is no object", path)
 		}
 	}
+	values = found[firstText:]
 	for i, m := range s.shapes.texts {
 		var err error
-		if *m.to(e), err = pick.String(found[firstText+i]); err != nil {
+		if *m.to(e), err = pick.String(values[i]); err != nil {
 			return fmt.Errorf("%s: %w", m.path, err)
 		}
 	}
