@@ -51,11 +51,7 @@ func New(cfg Config) (*Source, error) {
 	if len(cfg.WebhookSecrets) == 0 {
 		errs = append(errs, errors.New("webhook_secrets is missing: set the token of the receiver"))
 	}
-	for i, s := range cfg.WebhookSecrets {
-		if s == "" {
-			errs = append(errs, fmt.Errorf("webhook_secrets[%d] is empty: take it out or give the secret", i))
-		}
-	}
+	errs = append(errs, signature.EmptySecrets(cfg.WebhookSecrets, "secret")...)
 	alerts, err := NewAlerts(Name, cfg.Rules, nil)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err

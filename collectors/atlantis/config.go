@@ -55,11 +55,7 @@ func (c Config) compile() (provision.Rules, error) {
 	if len(c.WebhookSecrets) == 0 {
 		errs = append(errs, errors.New("webhook_secrets is missing: give the secret that Atlantis sends in Authorization"))
 	}
-	for i, s := range c.WebhookSecrets {
-		if s == "" {
-			errs = append(errs, fmt.Errorf("webhook_secrets[%d] is empty: take it out or give the secret", i))
-		}
-	}
+	errs = append(errs, signature.EmptySecrets(c.WebhookSecrets, "secret")...)
 	var list []provision.Rule
 	for _, r := range c.Rules {
 		list = append(list, provision.Rule{Pattern: r.Project, Target: r.Target})

@@ -79,11 +79,7 @@ func (c Config) Validate() error {
 	if len(c.WebhookSecrets) == 0 && c.Token == "" {
 		bad("webhook_secrets and token are both missing: set one of them, or both")
 	}
-	for i, s := range c.WebhookSecrets {
-		if s == "" {
-			bad("webhook_secrets[%d] is empty: take it out or give the secret", i)
-		}
-	}
+	errs = append(errs, signature.EmptySecrets(c.WebhookSecrets, "secret")...)
 	if c.Kind != Alerts && c.Kind != Incidents {
 		bad("kind is %q: write alerts or incidents", c.Kind)
 	}

@@ -64,11 +64,7 @@ func (c Config) Validate() error {
 	if len(c.WebhookSecrets) == 0 && c.Token == "" {
 		errs = append(errs, errors.New("webhook_secrets and token are both missing: set one of them, or both"))
 	}
-	for i, s := range c.WebhookSecrets {
-		if s == "" {
-			errs = append(errs, fmt.Errorf("webhook_secrets[%d] is empty: take it out or give the secret", i))
-		}
-	}
+	errs = append(errs, signature.EmptySecrets(c.WebhookSecrets, "secret")...)
 	if err := rest.CheckBase(c.URL); err != nil {
 		errs = append(errs, fmt.Errorf("url %w", err))
 	}

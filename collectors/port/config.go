@@ -66,11 +66,7 @@ func (c Config) compile() (provision.Rules, error) {
 	if len(c.WebhookSecrets) == 0 {
 		errs = append(errs, errors.New("webhook_secrets is missing: give the client secret of the organization in Port"))
 	}
-	for i, s := range c.WebhookSecrets {
-		if s == "" {
-			errs = append(errs, fmt.Errorf("webhook_secrets[%d] is empty: take it out or give the secret", i))
-		}
-	}
+	errs = append(errs, signature.EmptySecrets(c.WebhookSecrets, "secret")...)
 	if err := rest.CheckBase(c.URL); err != nil {
 		errs = append(errs, fmt.Errorf("url %w", err))
 	}

@@ -3,6 +3,7 @@ package signature
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -105,4 +106,16 @@ func (s Shared) Sign(header http.Header, body []byte, now time.Time) {
 
 func (s Shared) bearer() Plain {
 	return Plain{Header: "Authorization", Prefix: "Bearer ", Secrets: s.Secrets}
+}
+
+// EmptySecrets names each empty one among a source's webhook_secrets, as its
+// configuration calls them; what is the vendor's word for them.
+func EmptySecrets(secrets []secret.String, what string) []error {
+	var errs []error
+	for i, s := range secrets {
+		if s == "" {
+			errs = append(errs, fmt.Errorf("webhook_secrets[%d] is empty: take it out or give the %s", i, what))
+		}
+	}
+	return errs
 }

@@ -62,11 +62,7 @@ func (c Config) Validate() error {
 	if len(c.WebhookSecrets) == 0 && c.Token == "" {
 		bad("webhook_secrets and token are both missing: set one of them, or both")
 	}
-	for i, s := range c.WebhookSecrets {
-		if s == "" {
-			bad("webhook_secrets[%d] is empty: take it out or give the secret", i)
-		}
-	}
+	errs = append(errs, signature.EmptySecrets(c.WebhookSecrets, "secret")...)
 	if (c.Token == "") != (len(c.Organizations) == 0) {
 		bad("token and organizations belong together: set both, or neither to take webhooks only")
 	}

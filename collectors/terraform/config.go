@@ -55,11 +55,7 @@ func (c Config) compile() (provision.Rules, error) {
 	if len(c.WebhookSecrets) == 0 {
 		errs = append(errs, errors.New("webhook_secrets is missing: give the token of the notification configuration"))
 	}
-	for i, s := range c.WebhookSecrets {
-		if s == "" {
-			errs = append(errs, fmt.Errorf("webhook_secrets[%d] is empty: take it out or give the token", i))
-		}
-	}
+	errs = append(errs, signature.EmptySecrets(c.WebhookSecrets, "token")...)
 	var list []provision.Rule
 	for _, r := range c.Rules {
 		list = append(list, provision.Rule{Pattern: r.Workspace, Target: r.Target})
