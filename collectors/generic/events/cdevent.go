@@ -165,8 +165,8 @@ func (s *Source) read(data, extra []byte, typ string) (*cdevent, error) {
 		return nil, errors.New("CDEvent has no context.id or context.source")
 	case e.Context.Type != typ:
 		return nil, fmt.Errorf("CDEvent says it is %q, its CloudEvent %q", e.Context.Type, typ)
-	case e.Context.Version == "" && e.Context.SpecVersion == "":
-		return nil, errors.New("CDEvent has neither context.version nor context.specversion")
+	case !supported(e.version()):
+		return nil, fmt.Errorf("CDEvent of version %q (context.specversion, before v0.5 context.version); v0.3, v0.4 and v0.5 are read", e.version())
 	case e.Subject.ID == "":
 		return nil, errors.New("CDEvent has no subject.id")
 	case e.Context.Timestamp.IsZero():
@@ -178,6 +178,25 @@ func (s *Source) read(data, extra []byte, typ string) (*cdevent, error) {
 		}
 	}
 	return &e, nil
+}
+
+// version of the specification that the event follows.
+func (e *cdevent) version() string {
+	if e.Context.SpecVersion != "" {
+		return e.Context.SpecVersion
+	}
+	return e.Context.Version
+}
+
+// supported holds for v0.3 to v0.5. Below 1.0 every minor version may change what
+// a field means, so others are kept as dead letters until they are read.
+func supported(version string) bool {
+	for _, minor := range []string{"0.3.", "0.4.", "0.5."} {
+		if patch, ok := strings.CutPrefix(version, minor); ok && patch != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // id of the subject, unique among all senders.

@@ -31,6 +31,8 @@ const (
 	structuredType = "application/cloudevents+json"
 	batchType      = "application/cloudevents-batch+json"
 	cdeventsPrefix = "dev.cdevents."
+	// customPrefix is the namespace of types that tools define for themselves.
+	customPrefix = "dev.cdeventsx."
 )
 
 // Config is sources.events.

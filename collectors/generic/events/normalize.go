@@ -11,12 +11,20 @@ import (
 
 // Normalize implements collectors.Source.
 func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
-	if ev.Type == Name+".unreadable" {
+	switch {
+	case ev.Type == Name+".unreadable":
+		if _, err := s.structured(ev.Data, ev.Time); err != nil {
+			return nil, fmt.Errorf("neither a CloudEvent nor a CDEvent: %w", err)
+		}
 		return nil, errors.New("neither a CloudEvent nor a CDEvent")
-	}
-	rest, ok := strings.CutPrefix(ev.Type, cdeventsPrefix)
-	if !ok {
+	case strings.HasPrefix(ev.Type, customPrefix):
+		return nil, schema.Ignore("a custom CDEvent")
+	case !strings.HasPrefix(ev.Type, cdeventsPrefix):
 		return nil, schema.Ignore("a CloudEvent that is no CDEvent")
+	}
+	subject, predicate, err := parseType(ev.Type)
+	if err != nil {
+		return nil, err
 	}
 	data, extra, err := s.unwrap(ev)
 	if err != nil {
@@ -26,11 +34,20 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := strings.SplitN(rest, ".", 3)
-	if len(parts) < 3 {
-		return nil, fmt.Errorf("type %s has no subject, predicate and version", ev.Type)
+	return e.facts(subject, predicate)
+}
+
+// parseType reads a type such as dev.cdevents.service.deployed.0.3.0. A later major
+// version may mean something else by the same names.
+func parseType(typ string) (subject, predicate string, err error) {
+	parts := strings.SplitN(strings.TrimPrefix(typ, cdeventsPrefix), ".", 5)
+	if len(parts) < 5 || parts[0] == "" || parts[1] == "" {
+		return "", "", fmt.Errorf("type %s is not dev.cdevents.<subject>.<predicate>.<major>.<minor>.<patch>", typ)
 	}
-	return e.facts(parts[0], parts[1])
+	if parts[2] != "0" {
+		return "", "", fmt.Errorf("type %s is of major version %s; 0 is read", typ, parts[2])
+	}
+	return parts[0], parts[1], nil
 }
 
 // unwrap returns the data of a structured CloudEvent; other events are their
