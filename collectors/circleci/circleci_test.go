@@ -227,6 +227,15 @@ func TestPollContract(t *testing.T) {
 	}
 }
 
+func TestBackfill(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 300)
+	collectortest.CheckBackfill(t, s.API, func() collectors.Poller { return s.source(t) }, now.AddDate(0, -9, 0), now.Add(-time.Hour))
+	if _, err := newSource(t).Backfill(now); err == nil {
+		t.Error("a backfill without anything to ask")
+	}
+}
+
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, 3)

@@ -3,7 +3,9 @@ package collectortest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -83,4 +85,42 @@ func CatchUp(tb testing.TB, p collectors.Poller, cursor collectors.Cursor, to *P
 		}
 	}
 	return cursor, fmt.Errorf("not at the end after %d polls", maxPolls)
+}
+
+// CheckBackfill reads the past of a system twice, from two times on: the earlier one
+// must give everything that polling gives, and must ask for, or give, something else
+// than the later one. The pollers are made anew each time.
+func CheckBackfill(t *testing.T, api *API, newPoller func() collectors.Poller, early, late time.Time) {
+	t.Helper()
+	read := func(p collectors.Poller) (events, requests []string) {
+		t.Helper()
+		var to Publisher
+		api.Requests()
+		if _, err := CatchUp(t, p, nil, &to); err != nil {
+			t.Fatal(err)
+		}
+		return ids(to.Events()), api.Requests()
+	}
+	past := func(from time.Time) (events, requests []string) {
+		t.Helper()
+		source, ok := newPoller().(collectors.Backfiller)
+		if !ok {
+			t.Fatalf("%T is no collectors.Backfiller", newPoller())
+		}
+		p, err := source.Backfill(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return read(p)
+	}
+	polled, _ := read(newPoller())
+	events, requests := past(early)
+	for _, id := range polled {
+		if !slices.Contains(events, id) {
+			t.Errorf("a backfill from %s on lacks event %s, which polling gives", early, id)
+		}
+	}
+	if fewer, other := past(late); slices.Equal(events, fewer) && slices.Equal(requests, other) {
+		t.Errorf("a backfill from %s on asks and gives the same as one from %s on", late, early)
+	}
 }

@@ -175,6 +175,12 @@ func TestPollContract(t *testing.T) {
 	}
 }
 
+func TestBackfill(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	collectortest.CheckBackfill(t, s.API, func() collectors.Poller { return s.source(t) }, now.AddDate(0, -9, 0), now.AddDate(0, 0, -3))
+}
+
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

@@ -43,6 +43,8 @@ type poller struct {
 	interval time.Duration
 	backfill time.Duration
 	rules    labelRules
+	// backfillOnly reads what was, and nothing that happens now.
+	backfillOnly bool
 
 	// What follows may be lost: it only saves requests.
 	projects   []project
@@ -131,6 +133,9 @@ func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) er
 		return problems
 	}
 	for _, live := range []bool{true, false} {
+		if live && p.backfillOnly {
+			continue
+		}
 		ctx := ctx
 		if !live {
 			ctx = budget.WithReserve(ctx, backfillReserve)
@@ -147,6 +152,8 @@ func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) er
 				case err == nil:
 				case unavailable(err):
 					p.logger.InfoContext(ctx, "nothing to read in the project", "project", proj.PathWithNamespace, "resource", res.name, "error", err)
+				case errors.Is(err, budget.ErrReserved) && p.backfillOnly:
+					return err
 				case errors.Is(err, budget.ErrReserved):
 					// The backfill has had its share: come back at the usual interval.
 					return problems

@@ -228,6 +228,15 @@ func TestPollContract(t *testing.T) {
 	}
 }
 
+func TestBackfill(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, map[string][]string{"acme/a": many(page+7, "SUCCESS")})
+	collectortest.CheckBackfill(t, s.API, func() collectors.Poller { return s.source(t) }, now.AddDate(0, -9, 0), now.Add(-23*time.Hour))
+	if _, err := newSource(t, func(c *Config) { c.URL = "" }).Backfill(now); err == nil {
+		t.Error("a backfill without anything to ask")
+	}
+}
+
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, map[string][]string{"acme/a": many(page+7, "SUCCESS"), "acme/b": many(3, "FAILURE")})

@@ -189,6 +189,15 @@ func TestPollContract(t *testing.T) {
 	}
 }
 
+func TestBackfill(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 5)
+	collectortest.CheckBackfill(t, s.API, func() collectors.Poller { return s.source(t, Alerts) }, now.AddDate(0, -9, 0), now.Add(-2*time.Second))
+	if _, err := newSource(t).Backfill(now); err == nil {
+		t.Error("a backfill without anything to ask")
+	}
+}
+
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, 2*pageSize+1)

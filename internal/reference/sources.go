@@ -75,8 +75,10 @@ type described struct {
 	entry   collectors.Entry
 	summary string
 	paths   []string
-	traps   []string
-	keys    []key
+	// past says that more of it can be asked for.
+	past  bool
+	traps []string
+	keys  []key
 }
 
 func describe(fsys fs.FS, e collectors.Entry) (described, error) {
@@ -91,6 +93,7 @@ func describe(fsys fs.FS, e collectors.Entry) (described, error) {
 		return d, err
 	}
 	d.paths = Paths(src)
+	_, d.past = src.(collectors.Backfiller)
 	d.traps, err = traps(fsys, Folder(e))
 	return d, err
 }
@@ -117,6 +120,9 @@ func (d described) write(b *bytes.Buffer) {
 	}
 	if e.Polls != "" {
 		fmt.Fprintf(b, "- Asks for: %s\n", e.Polls)
+	}
+	if d.past {
+		fmt.Fprintf(b, "- More of the past than it asks for by itself: `headway backfill %s --from DATE`\n", e.Name)
 	}
 	fmt.Fprintf(b, "- Facts: %s\n", strings.Join(code(e.Facts), ", "))
 	if e.AlwaysOn {
