@@ -80,6 +80,20 @@ func Try(ctx context.Context, src Source) Trial {
 	return t
 }
 
+// FirstEvent hands the first event of a read to sample, where that ends the read with
+// an error of its own; only the read's error before any event is returned.
+func FirstEvent(sample Emit, read func(Emit) error) error {
+	enough := false
+	err := read(func(ctx context.Context, events ...schema.Event) error {
+		enough = enough || len(events) > 0
+		return sample(ctx, events...)
+	})
+	if enough {
+		return nil
+	}
+	return err
+}
+
 // doors checks that each path of the source has a secret. Whether the sender knows
 // the same one only a delivery tells.
 func doors(src Source) []Check {

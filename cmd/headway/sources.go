@@ -121,7 +121,8 @@ func (s *settings) sourcesTest() *cobra.Command {
 		Short: "Try a source out: credentials, permissions by name, one sample; nothing is published",
 		Long: `Asks the system with the configured credentials, says of each permission
 whether it is there and what is missing without it, and shows what one sample
-would become. It changes nothing, there or here, and needs no running Headway.`,
+would become. It changes nothing, there or here. Headway need not run; when it
+does, the last event of the source and what became of its events are told too.`,
 		Example: "  headway sources test github",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

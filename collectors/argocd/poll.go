@@ -35,15 +35,9 @@ func (s *Source) Poll(ctx context.Context, from collectors.Cursor, emit collecto
 			return nil, fmt.Errorf("reading the cursor of argocd: %w", err)
 		}
 	}
-	raw, err := s.client.Get(ctx, "/api/v1/applications", nil)
+	items, err := s.list(ctx)
 	if err != nil {
-		return from, fmt.Errorf("asking Argo CD: %w", err)
-	}
-	var list struct {
-		Items []json.RawMessage `json:"items"`
-	}
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return from, fmt.Errorf("reading the applications: %w", err)
+		return from, err
 	}
 	next := cursor{Applications: seen.Map{}}
 	var events []schema.Event
@@ -61,7 +55,7 @@ func (s *Source) Poll(ctx context.Context, from collectors.Cursor, emit collecto
 		events, states = nil, seen.Map{}
 		return nil
 	}
-	for _, item := range list.Items {
+	for _, item := range items {
 		var a application
 		// What cannot be read is published all the same, for the dead letters.
 		if err := json.Unmarshal(item, &a); err != nil {
@@ -91,4 +85,19 @@ func (s *Source) Poll(ctx context.Context, from collectors.Cursor, emit collecto
 		return from, fmt.Errorf("writing the cursor of argocd: %w", encodeErr)
 	}
 	return to, err
+}
+
+// list asks for the applications.
+func (s *Source) list(ctx context.Context) ([]json.RawMessage, error) {
+	raw, err := s.client.Get(ctx, "/api/v1/applications", nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking Argo CD: %w", err)
+	}
+	var list struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, fmt.Errorf("reading the applications: %w", err)
+	}
+	return list.Items, nil
 }

@@ -7,7 +7,6 @@ import (
 	"net/url"
 
 	"github.com/headway-metrics/headway/collectors"
-	"github.com/headway-metrics/headway/schema"
 )
 
 // Test implements collectors.Tester: the user of the token, the permission to see
@@ -46,13 +45,10 @@ func (s *Source) Test(ctx context.Context, sample collectors.Emit) []collectors.
 	}
 	out = append(out, permission)
 	search := collectors.Check{What: "search", Detail: "the jql is understood"}
-	// The sample ends the poll with an error of its own once there is one.
-	enough := false
-	_, err = s.Poll(ctx, nil, func(ctx context.Context, events ...schema.Event) error {
-		enough = true
-		return sample(ctx, events...)
-	})
-	if err != nil && !enough {
+	if err := collectors.FirstEvent(sample, func(emit collectors.Emit) error {
+		_, err := s.Poll(ctx, nil, emit)
+		return err
+	}); err != nil {
 		search = collectors.Check{What: "search", Problem: fmt.Sprintf("%v; check jql and fields under sources.jira", err)}
 	}
 	return append(out, search)

@@ -222,13 +222,8 @@ func (s *Source) Test(ctx context.Context, sample collectors.Emit) []collectors.
 		out = append(out, c)
 	}
 	issues := collectors.Check{What: "issues", Detail: "granted"}
-	// The sample ends the list with an error of its own once there is one.
-	enough := false
 	c := cursor{Since: s.now().UTC().Add(-s.cfg.History)}
-	if err := s.page(ctx, &c, func(ctx context.Context, events ...schema.Event) error {
-		enough = true
-		return sample(ctx, events...)
-	}); err != nil && !enough {
+	if err := collectors.FirstEvent(sample, func(emit collectors.Emit) error { return s.page(ctx, &c, emit) }); err != nil {
 		issues = collectors.Check{What: issues.What, Problem: fmt.Sprintf("%v; the token needs the scope read", err)}
 	}
 	return append(out, issues)

@@ -144,13 +144,10 @@ func (s *Source) Test(ctx context.Context, sample collectors.Emit) []collectors.
 		return []collectors.Check{{What: "credentials", Problem: fmt.Sprintf("%v; check url, email and token_file under sources.zendesk", err)}}
 	}
 	export := collectors.Check{What: "incremental export", Detail: "granted"}
-	// The sample ends the export with an error of its own once there is one.
-	enough := false
-	c := cursor{}
-	if _, err := s.page(ctx, &c, func(ctx context.Context, events ...schema.Event) error {
-		enough = true
-		return sample(ctx, events...)
-	}); err != nil && !enough {
+	if err := collectors.FirstEvent(sample, func(emit collectors.Emit) error {
+		_, err := s.page(ctx, &cursor{}, emit)
+		return err
+	}); err != nil {
 		export = collectors.Check{What: export.What, Problem: fmt.Sprintf("%v; the token must be an administrator's", err)}
 	}
 	return []collectors.Check{{What: "credentials", Detail: "accepted; the role is " + me.User.Role}, export}

@@ -46,8 +46,11 @@ func Sources(opts Options) ([]SourceLine, error) {
 	return out, nil
 }
 
+// heardTimeout bounds the question when a source was last heard of.
+const heardTimeout = 3 * time.Second
+
 // TestSource tries one source out: it asks its system and publishes nothing. No
-// part of Headway needs to run.
+// part of Headway needs to run; when it does, the last event is told as well.
 func TestSource(ctx context.Context, opts Options, name string) (collectors.Trial, error) {
 	for _, e := range all.Entries() {
 		if e.Name != name {
@@ -60,9 +63,42 @@ func TestSource(ctx context.Context, opts Options, name string) (collectors.Tria
 		if err != nil {
 			return collectors.Trial{}, err
 		}
-		return collectors.Try(ctx, src), nil
+		trial := collectors.Try(ctx, src)
+		trial.Checks = append(trial.Checks, lastHeard(ctx, opts, name))
+		return trial, nil
 	}
 	return collectors.Trial{}, fmt.Errorf("there is no source %q; 'headway sources list' prints them", name)
+}
+
+// lastHeard says what became of the source's events so far; only there does a
+// delivery show that its sender knows the secret.
+func lastHeard(ctx context.Context, opts Options, name string) collectors.Check {
+	c := collectors.Check{What: "last event"}
+	client, err := Dial(opts.Config, opts.Logger)
+	if err != nil {
+		c.Detail = fmt.Sprintf("not known: %v", err)
+		return c
+	}
+	defer client.Close()
+	asking, cancel := context.WithTimeout(ctx, heardTimeout)
+	defer cancel()
+	var heard SourceHealth
+	err = client.receipts(asking, func(source string) *SourceHealth {
+		if source == name {
+			return &heard
+		}
+		return &SourceHealth{}
+	})
+	switch {
+	case err != nil:
+		c.Detail = fmt.Sprintf("not known, since no running Headway answers: %v", err)
+	case heard.Events == 0:
+		c.Detail = "none so far"
+	default:
+		c.Detail = fmt.Sprintf("%s; of %d events %d became facts, %d were ignored by name, %d are dead letters ('headway deadletter list --source %s')",
+			heard.LastEvent.UTC().Format(time.DateTime), heard.Events, heard.Facts, heard.Ignored, heard.Dead, name)
+	}
+	return c
 }
 
 // SourceHealth is how one source is doing. Times are zero until it happened.
