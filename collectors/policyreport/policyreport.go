@@ -101,8 +101,15 @@ func (*Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 	if ev.Type != reportType {
 		return nil, fmt.Errorf("unknown event type %s", ev.Type)
 	}
+	return Facts(Name, ev.Subject, ev.Data, ev.Time)
+}
+
+// Facts are the results in a report, or in a list of them, that a source got from a
+// cluster at a time. A result has the same id whichever source brings it.
+func Facts(source, cluster string, data []byte, received time.Time) ([]schema.Fact, error) {
+	from := origin{source, cluster, received}
 	var o object
-	if err := json.Unmarshal(ev.Data, &o); err != nil {
+	if err := json.Unmarshal(data, &o); err != nil {
 		return nil, fmt.Errorf("reading the report: %w", err)
 	}
 	reports := []object{o}
@@ -116,7 +123,7 @@ func (*Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 			return nil, fmt.Errorf("kind %q is no report of policies", r.Kind)
 		}
 		for _, res := range r.Results {
-			facts, err := r.facts(res, ev)
+			facts, err := r.facts(res, from)
 			if err != nil {
 				return nil, err
 			}
@@ -144,7 +151,13 @@ func outcomes() []string {
 
 func rank(outcome string) int { return slices.Index(outcomes(), outcome) }
 
-func (r object) facts(res result, ev schema.Event) ([]*schema.PolicyResult, error) {
+// origin is what a report does not say of itself.
+type origin struct {
+	source, cluster string
+	received        time.Time
+}
+
+func (r object) facts(res result, from origin) ([]*schema.PolicyResult, error) {
 	if res.Policy == "" {
 		return nil, errors.New("a result names no policy")
 	}
@@ -158,16 +171,16 @@ func (r object) facts(res result, ev schema.Event) ([]*schema.PolicyResult, erro
 	if len(resources) == 0 {
 		return nil, fmt.Errorf("neither the result of policy %s nor the report's scope names a resource", res.Policy)
 	}
-	at := ev.Time
+	at := from.received
 	if res.Timestamp.Seconds > 0 {
 		at = time.Unix(res.Timestamp.Seconds, 0).UTC()
 	}
 	var out []*schema.PolicyResult
 	for _, t := range resources {
 		f := &schema.PolicyResult{
-			Meta: schema.Meta{Source: Name, Version: schema.NewVersion(at, 0)}, Day: at.UTC().Truncate(24 * time.Hour), At: at,
+			Meta: schema.Meta{Source: from.source, Version: schema.NewVersion(at, 0)}, Day: at.UTC().Truncate(24 * time.Hour), At: at,
 			Tool: strings.ToLower(cmp.Or(res.Source, "unknown")), Policy: res.Policy, Rule: res.Rule, Category: res.Category,
-			Severity: schema.Severity(res.Severity), Outcome: res.Result, Message: res.Message, Cluster: ev.Subject,
+			Severity: schema.Severity(res.Severity), Outcome: res.Result, Message: res.Message, Cluster: from.cluster,
 			Resource: strings.Join([]string{t.Kind, t.Namespace, t.Name}, "/"),
 		}
 		if t.Namespace != "" {

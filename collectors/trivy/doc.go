@@ -45,7 +45,7 @@ func Entry() collectors.Entry {
 			if err != nil {
 				return nil, err
 			}
-			return &Source{generic.Upload{Verifier: v, Type: reportType, Secrets: []string{"Match", "match", "Code"}}}, nil
+			return &Source{generic.Upload{Verifier: v, Type: reportType, Secrets: SecretMembers()}}, nil
 		},
 	}
 }
@@ -65,36 +65,23 @@ func (*Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 	if err != nil {
 		return nil, err
 	}
-	var wrapped struct {
-		Verb   string          `json:"verb"`
-		Object json.RawMessage `json:"operatorObject"`
-	}
-	if err := json.Unmarshal(ev.Data, &wrapped); err != nil {
-		return nil, fmt.Errorf("reading the report: %w", err)
-	}
-	data := ev.Data
-	if len(wrapped.Object) > 0 {
-		data = wrapped.Object
-	}
 	var which struct {
-		SchemaVersion int    `json:"SchemaVersion"`
-		APIVersion    string `json:"apiVersion"`
-		Kind          string `json:"kind"`
+		SchemaVersion int             `json:"SchemaVersion"`
+		Kind          string          `json:"kind"`
+		Wrapped       json.RawMessage `json:"operatorObject"`
 	}
-	if err := json.Unmarshal(data, &which); err != nil {
+	if err := json.Unmarshal(ev.Data, &which); err != nil {
 		return nil, fmt.Errorf("reading the report: %w", err)
 	}
-	var r *report
 	switch {
 	case which.SchemaVersion == 2:
-		r, err = fileReport(data, origin, ev.Time)
-	case which.Kind != "":
-		r, err = operatorReport(data, ev.Time, wrapped.Verb == "delete")
-	default:
-		return nil, fmt.Errorf("neither a report of SchemaVersion 2 (it has %d) nor one of the operator", which.SchemaVersion)
+		r, err := fileReport(ev.Data, origin, ev.Time)
+		if err != nil {
+			return nil, err
+		}
+		return r.facts(Name), nil
+	case which.Kind != "" || len(which.Wrapped) > 0:
+		return OperatorFacts(Name, "", ev.Data, ev.Time)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return r.facts(), nil
+	return nil, fmt.Errorf("neither a report of SchemaVersion 2 (it has %d) nor one of the operator", which.SchemaVersion)
 }

@@ -55,6 +55,63 @@ type custom struct {
 // Kubernetes writes without vowels.
 var hashed = regexp.MustCompile(`^(.+)-[bcdfghjklmnpqrstvwxz2456789]{5,10}$`)
 
+// SecretMembers are the members of reports that may hold the secret that was found.
+func SecretMembers() []string { return []string{"Match", "match", "Code"} }
+
+// Resource is the workload and the container that a report of the operator is of, by
+// the labels of the report; a ReplicaSet is its Deployment. Reports of one kind and one
+// Resource follow each other.
+func Resource(namespace string, labels map[string]string) string {
+	kind, name := owner(labels)
+	return strings.Join([]string{kind, cmp.Or(labels[label+"resource.namespace"], namespace) + "/" + name, labels[label+"container.name"]}, "|")
+}
+
+// Labels are those that a Resource was read from, as far as it matters.
+func Labels(resource string) map[string]string {
+	kind, rest, _ := strings.Cut(resource, "|")
+	workload, container, _ := strings.Cut(rest, "|")
+	namespace, name, _ := strings.Cut(workload, "/")
+	return map[string]string{
+		label + "resource.kind": kind, label + "resource.namespace": namespace, label + "resource.name": name, label + "container.name": container,
+	}
+}
+
+// label begins the names of the operator's labels.
+const label = "trivy-operator."
+
+// owner is the kind and name of what a report is of.
+func owner(labels map[string]string) (kind, name string) {
+	kind, name = labels[label+"resource.kind"], labels[label+"resource.name"]
+	if m := hashed.FindStringSubmatch(name); kind == "ReplicaSet" && m != nil {
+		return "Deployment", m[1]
+	}
+	return kind, name
+}
+
+// OperatorFacts are those of a report of the operator that a source got at a time,
+// alone or in the wrapping in which the operator tells of deleted ones. cluster keeps
+// apart what several clusters call the same; "" when only one reports.
+func OperatorFacts(source, cluster string, data []byte, received time.Time) ([]schema.Fact, error) {
+	var wrapped struct {
+		Verb   string          `json:"verb"`
+		Object json.RawMessage `json:"operatorObject"`
+	}
+	if err := json.Unmarshal(data, &wrapped); err != nil {
+		return nil, fmt.Errorf("reading the operator's report: %w", err)
+	}
+	if len(wrapped.Object) > 0 {
+		data = wrapped.Object
+	}
+	r, err := operatorReport(data, received, wrapped.Verb == "delete")
+	if err != nil {
+		return nil, err
+	}
+	if cluster != "" {
+		r.series = cluster + "|" + r.series
+	}
+	return r.facts(source), nil
+}
+
 // operatorReport reads a report of the operator; gone says that its workload was
 // deleted, which ends all its findings.
 func operatorReport(data []byte, received time.Time, gone bool) (*report, error) {
@@ -67,14 +124,10 @@ func operatorReport(data []byte, received time.Time, gone bool) (*report, error)
 	default:
 		return nil, schema.Ignore("Trivy operator's report of a kind that holds no findings of workloads")
 	}
-	const label = "trivy-operator."
 	labels := c.Metadata.Labels
-	kind, name := labels[label+"resource.kind"], labels[label+"resource.name"]
+	kind, name := owner(labels)
 	if name == "" {
 		return nil, errors.New("metadata.labels do not say which resource the report is of")
-	}
-	if m := hashed.FindStringSubmatch(name); kind == "ReplicaSet" && m != nil {
-		kind, name = "Deployment", m[1]
 	}
 	namespace := cmp.Or(labels[label+"resource.namespace"], c.Metadata.Namespace)
 	r := &report{scan: schema.Scan{At: c.Report.UpdateTimestamp, Workload: namespace + "/" + name}}
@@ -85,7 +138,7 @@ func operatorReport(data []byte, received time.Time, gone bool) (*report, error)
 	if image := c.Report.Artifact.Repository; image != "" {
 		r.scan.Target = strings.TrimPrefix(c.Report.Registry.Server+"/"+imageName(image), "/")
 	}
-	r.series = strings.Join([]string{Name, c.Kind, kind, r.scan.Workload, labels[label+"container.name"]}, "|")
+	r.series = strings.Join([]string{Name, c.Kind, Resource(c.Metadata.Namespace, labels)}, "|")
 	if gone {
 		return r, nil
 	}

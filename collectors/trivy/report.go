@@ -25,19 +25,20 @@ func (r *report) add(f *schema.Finding) {
 	r.findings = append(r.findings, f)
 }
 
-func (r *report) facts() []schema.Fact {
+// facts are those of a report that a source brings.
+func (r *report) facts(source string) []schema.Fact {
 	s := r.scan
-	s.Meta = schema.Meta{Source: Name, Version: schema.NewVersion(s.At, 0)}
+	s.Meta = schema.Meta{Source: source, Version: schema.NewVersion(s.At, 0)}
 	s.Tool, s.Report = Name, r.series
 	s.ScanID = s.Report + "@" + s.At.UTC().Format(time.RFC3339Nano)
 	out := []schema.Fact{&s}
 	for _, f := range r.findings {
-		f.Meta = schema.Meta{Source: Name, URL: f.URL, Version: schema.NewVersion(s.At, 0)}
+		f.Meta = schema.Meta{Source: source, URL: f.URL, Version: schema.NewVersion(s.At, 0)}
 		f.FindingID = Name + ":" + schema.EventID(r.series, f.Fingerprint)
 		f.Tool, f.Report, f.State, f.SeenAt = Name, r.series, schema.FindingOpen, s.At
 		f.Target, f.Repo, f.Workload, f.ServiceRef = s.Target, s.Repo, s.Workload, s.ServiceRef
 		out = append(out, f, &schema.FindingStart{
-			Meta: schema.Meta{Source: Name, Version: schema.EarliestVersion(s.At)}, FindingID: f.FindingID, At: s.At,
+			Meta: schema.Meta{Source: source, Version: schema.EarliestVersion(s.At)}, FindingID: f.FindingID, At: s.At,
 		})
 	}
 	return out
