@@ -19,6 +19,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/incidentio"
 	"github.com/headway-metrics/headway/collectors/jenkins"
 	"github.com/headway-metrics/headway/collectors/jira"
+	"github.com/headway-metrics/headway/collectors/kubernetes"
 	"github.com/headway-metrics/headway/collectors/linear"
 	"github.com/headway-metrics/headway/collectors/opencost"
 	"github.com/headway-metrics/headway/collectors/opsgenie"
@@ -54,6 +55,7 @@ func Entries() []collectors.Entry {
 		incidentio.Entry(),
 		jenkins.Entry(),
 		jira.Entry(),
+		kubernetes.Entry(),
 		linear.Entry(),
 		opencost.Entry(),
 		opsgenie.Entry(),

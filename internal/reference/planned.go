@@ -14,7 +14,6 @@ func planned() []plannedSource {
 		{"crossplane", "Crossplane", collectors.GroupInfrastructure},
 		{"cloudrun", "Cloud Run", collectors.GroupWorkloads},
 		{"ecs", "ECS and Fargate", collectors.GroupWorkloads},
-		{"kubernetes", "Kubernetes", collectors.GroupWorkloads},
 		{"csv", "CSV import", collectors.GroupAnything},
 	}
 }
