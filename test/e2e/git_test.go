@@ -143,9 +143,15 @@ func compareReleases(t *testing.T, in *installation, oracle []gittest.Release) {
 // csv runs a query and returns its rows without the header.
 func (in *installation) csv(query string) [][]string {
 	in.t.Helper()
-	rows, err := csv.NewReader(strings.NewReader(in.headway("sql", query, "-o", "csv"))).ReadAll()
+	return in.table("sql", query, "-o", "csv")[1:]
+}
+
+// table runs a command that prints CSV and returns its rows.
+func (in *installation) table(args ...string) [][]string {
+	in.t.Helper()
+	rows, err := csv.NewReader(strings.NewReader(in.headway(args...))).ReadAll()
 	if err != nil {
 		in.t.Fatal(err)
 	}
-	return rows[1:]
+	return rows
 }
