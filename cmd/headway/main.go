@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/headway-metrics/headway/internal/embedded"
+	"github.com/headway-metrics/headway/internal/memory"
 )
 
 // version is set when building a release.
@@ -25,6 +26,7 @@ func main() {
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	defer memory.Govern()()
 	if err := newRoot().ExecuteContext(ctx); err != nil {
 		if !errors.Is(err, context.Canceled) {
 			fmt.Fprintln(os.Stderr, "headway:", err)
