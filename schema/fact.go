@@ -1,14 +1,11 @@
 package schema
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // Fact is a typed row about something that happened or is. Every struct in
@@ -116,11 +113,11 @@ func Seal(f Fact, replay int) error {
 	}
 	m := f.meta()
 	m.Version = m.Version >> (epochBits + hashBits) << (epochBits + hashBits)
-	b, err := json.Marshal(f)
+	hash, err := contentHash(v)
 	if err != nil {
 		return fmt.Errorf("hashing %s %s: %w", f.Table(), f.FactID(), err)
 	}
-	m.Version |= uint64(replay)<<hashBits | xxhash.Sum64(b)&(1<<hashBits-1)
+	m.Version |= uint64(replay)<<hashBits | hash&(1<<hashBits-1)
 	return nil
 }
 
@@ -141,26 +138,29 @@ func timeFields(t reflect.Type) []int {
 	return out
 }
 
+// sealTime seals a time or a pointer to one. Events may share what a pointer points
+// to, so that is not written to.
 func sealTime(v reflect.Value) {
-	clamp := func(t time.Time) time.Time {
-		t = t.UTC().Truncate(time.Millisecond)
-		if t.Before(MinTime) {
-			return MinTime
+	switch at := v.Addr().Interface().(type) {
+	case *time.Time:
+		*at = storable(*at)
+	case **time.Time:
+		if *at != nil {
+			t := storable(**at)
+			*at = &t
 		}
-		if t.After(MaxTime) {
-			return MaxTime
-		}
-		return t
 	}
-	if v.Kind() == reflect.Pointer {
-		if v.IsNil() {
-			return
-		}
-		t := clamp(v.Elem().Interface().(time.Time))
-		v.Set(reflect.ValueOf(&t))
-		return
+}
+
+func storable(t time.Time) time.Time {
+	t = t.UTC().Truncate(time.Millisecond)
+	if t.Before(MinTime) {
+		return MinTime
 	}
-	v.Set(reflect.ValueOf(clamp(v.Interface().(time.Time))))
+	if t.After(MaxTime) {
+		return MaxTime
+	}
+	return t
 }
 
 // MarkDeleted turns a fact into the withdrawal of what its key said.
