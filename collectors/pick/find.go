@@ -58,13 +58,13 @@ func String(value []byte) (string, error) {
 	case n < 0 || string(value) == "null":
 		return "", nil
 	case value[0] != '"':
-		return "", fmt.Errorf("%.40q is no string", value)
+		return "", fmt.Errorf("%q is no string", value[:min(len(value), 40)])
 	case n > 0 && value[n] == '"' && plain(value[1:n]):
 		return string(value[1:n]), nil
 	}
 	var s string
 	if err := json.Unmarshal(value, &s); err != nil {
-		return "", fmt.Errorf("%.40q: %w", value, err)
+		return "", fmt.Errorf("%q: %w", value[:min(len(value), 40)], err)
 	}
 	return s, nil
 }
@@ -81,6 +81,9 @@ func plain(text []byte) bool {
 
 // Text is the string that a value is, or "" for any other value.
 func Text(value []byte) string {
+	if len(value) == 0 || value[0] != '"' {
+		return "" // Many values are objects; an error would quote them for nothing.
+	}
 	s, err := String(value)
 	if err != nil {
 		return "" // Text says nothing of what is no text.

@@ -17,6 +17,8 @@ const (
 	headerTime        = "ce_time"
 	headerContentType = "content-type"
 
+	maxHeaders = 7
+
 	specVersion        = "1.0"
 	defaultContentType = "application/json"
 )
@@ -31,7 +33,7 @@ func MessageFromEvent(e schema.Event) (Message, error) {
 	if contentType == "" {
 		contentType = defaultContentType
 	}
-	m := Message{Topic: schema.RawTopic(e.Source), Value: e.Data}
+	m := Message{Topic: schema.RawTopic(e.Source), Value: e.Data, Headers: make([]Header, 0, maxHeaders)}
 	if e.Key != "" {
 		m.Key = []byte(e.Key)
 	}
