@@ -113,7 +113,7 @@ func (a *App) startServers(ctx context.Context) (endpoints, error) {
 			return ep, portHint(err, "embedded.kafka_port")
 		}
 		a.onStop("broker", func(context.Context) error { return b.Stop() })
-		ep.Kafka.Brokers = []string{b.Addr()}
+		ep.Kafka.Brokers, ep.Kafka.BatchBytes = []string{b.Addr()}, embedded.BatchBytes
 	}
 	if len(ep.Write.Addresses) == 0 {
 		w, err := a.startWarehouse(ctx)

@@ -19,6 +19,10 @@ import (
 // room above the 25 MB body that the webhook server accepts.
 const MaxMessageBytes = 32 << 20
 
+// BatchBytes is a good size of a batch for the embedded broker, which syncs two
+// files for each: what a few hundred deliveries hold.
+const BatchBytes = 4 << 20
+
 // BrokerOptions configure an embedded broker.
 type BrokerOptions struct {
 	// Dir keeps topics, messages and group offsets.

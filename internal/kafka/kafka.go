@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,10 @@ type Config struct {
 	// Prefix is put before the name of every topic and group, for clusters that
 	// are shared. Messages and callers never see it.
 	Prefix string
+	// BatchBytes is the most that a batch of messages has before it is compressed,
+	// below what the brokers take; 0 means DefaultBatchBytes. A broker that syncs
+	// each batch to disk is the faster the fewer there are.
+	BatchBytes int
 	// Logger must not be nil.
 	Logger *slog.Logger
 }
@@ -73,6 +78,9 @@ func New(cfg Config) (*Client, error) {
 		if _, _, err := net.SplitHostPort(b); err != nil {
 			return nil, fmt.Errorf("kafka: the broker %q is not of the form host:port: %w", b, err)
 		}
+	}
+	if cfg.BatchBytes == 0 {
+		cfg.BatchBytes = DefaultBatchBytes
 	}
 	mechanism, err := cfg.SASL.mechanism()
 	if err != nil {
@@ -181,9 +189,23 @@ func (c *Client) toKafka(topic string, m Message) kafkago.Message {
 	return out
 }
 
-// warnings passes kafka-go's complaints to slog.
+// warnings passes kafka-go's complaints to slog. An answer that comes too late is not
+// worth one: a fetch waits for messages as long as there are none, the client leaves the
+// broker at most a second more, and a busy machine's disk can take that. The reader asks
+// again on a new connection; if it gets none, that is a complaint of its own.
 func (c *Client) warnings(what string) kafkago.Logger {
 	return kafkago.LoggerFunc(func(format string, args ...any) {
-		c.log.Warn("kafka client", "part", what, "message", fmt.Sprintf(format, args...))
+		complain := c.log.Warn
+		if slices.ContainsFunc(args, isLate) {
+			complain = c.log.Debug
+		}
+		complain("kafka client", "part", what, "message", fmt.Sprintf(format, args...))
 	})
+}
+
+// isLate says that a value is the error of waiting too long on an open connection.
+func isLate(v any) bool {
+	err, _ := v.(error)
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "read" && op.Timeout()
 }

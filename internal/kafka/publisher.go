@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// batchBytes keeps a batch under the 1 MB that brokers take by default,
+	// DefaultBatchBytes keeps a batch under the 1 MB that brokers take by default,
 	// whatever the topic's own limit.
-	batchBytes = 900 << 10
-	batchSize  = 2000
+	DefaultBatchBytes = 900 << 10
+	batchSize         = 2000
 	// batchTimeout is short because a flush has already gathered what there is.
 	batchTimeout = time.Millisecond
 	// One flush is under way at a time and what arrives meanwhile makes the next,
@@ -67,7 +67,7 @@ func (c *Client) NewPublisher() *Publisher {
 	}
 	// A message too large for a common batch travels alone, so that a broker
 	// that refuses it refuses nothing else.
-	p := &Publisher{client: c, small: writer(batchSize, batchBytes), large: writer(1, MaxMessageBytes)}
+	p := &Publisher{client: c, small: writer(batchSize, int64(c.cfg.BatchBytes)), large: writer(1, MaxMessageBytes)}
 	p.waiting.L = &p.mu
 	p.flushing.Go(p.flush)
 	return p
@@ -192,7 +192,11 @@ func (p *Publisher) take() []*publication {
 
 // deliver writes a group together and answers each caller.
 func (p *Publisher) deliver(group []*publication) {
-	var all []kafkago.Message
+	n := 0
+	for _, pub := range group {
+		n += len(pub.messages)
+	}
+	all := make([]kafkago.Message, 0, n)
 	for _, pub := range group {
 		all = append(all, pub.messages...)
 	}
@@ -215,9 +219,10 @@ func (p *Publisher) deliver(group []*publication) {
 // none because of one of them.
 func (p *Publisher) send(messages []kafkago.Message) (errs []error, refused bool) {
 	errs = make([]error, len(messages))
-	var small, large []int
+	var large []int
+	small := make([]int, 0, len(messages))
 	for i, m := range messages {
-		if wireSize(m) > batchBytes {
+		if wireSize(m) > p.client.cfg.BatchBytes {
 			large = append(large, i)
 		} else {
 			small = append(small, i)
