@@ -86,7 +86,7 @@ func alive() int64 {
 	if s[0].Value.Kind() != metrics.KindUint64 {
 		return 0
 	}
-	return int64(min(s[0].Value.Uint64(), math.MaxInt64/growth)) //nolint:gosec // Bounded.
+	return int64(min(s[0].Value.Uint64(), math.MaxInt64/growth))
 }
 
 func smallOf(available int64) int64 { return min(small, available/share) }

@@ -21,10 +21,11 @@ func TestGovern(t *testing.T) {
 		t.Errorf("a small process has the limit %d, want %d", got, want)
 	}
 	// What is alive and more than half of the limit moves it.
-	held := make([]byte, want)
-	await(t, func() bool { return debug.SetMemoryLimit(-1) >= growth*want })
-	runtime.KeepAlive(held)
-	held = nil
+	func() {
+		held := make([]byte, want)
+		await(t, func() bool { return debug.SetMemoryLimit(-1) >= growth*want })
+		runtime.KeepAlive(held)
+	}()
 	await(t, func() bool { return debug.SetMemoryLimit(-1) == want })
 	stop()
 	await(t, func() bool { return debug.SetMemoryLimit(-1) == before })
