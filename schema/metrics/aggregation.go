@@ -109,7 +109,12 @@ func (m Metric) aggregation(w window) aggregate {
 	case PerMonth:
 		return m.perMonth(w)
 	case Mean:
-		return meanAggregate()
+		return m.meanAggregate()
+	case PerWeek:
+		return aggregate{
+			cells: []cell{{"c_sum", "sum(numerator)"}, {"c_weeks", "uniqExact(at)"}},
+			value: "c_sum / nullIf(c_weeks, 0)", n: "c_weeks", numerator: "c_sum", denominator: "c_weeks",
+		}
 	case Share:
 		return aggregate{
 			cells: []cell{{"c_num", "sum(numerator)"}, {"c_den", "sum(denominator)"}, {"c_n", "count()"}},
@@ -169,14 +174,18 @@ func npsAggregate() aggregate {
 // distribution is that of the normal one, corrected by the first three terms of
 // its expansion in 1/(n−1) (Abramowitz and Stegun, 26.7.5), which is right to
 // 0.01 for the five answers that a group has at least.
-func meanAggregate() aggregate {
+func (m Metric) meanAggregate() aggregate {
+	least, most := 0, 1
+	if m.Unit == UnitOfSeven {
+		least, most = 1, 7
+	}
 	student := fmt.Sprintf("(%[1]s + %[2]s / free + %[3]s / pow(free, 2) + %[4]s / pow(free, 3))", z, "2.3723", "2.8225", "2.5558")
 	half := student + " * sqrt(greatest(0, c_squares - c_den * average * average) / free / c_den)"
 	return aggregate{
 		cells: []cell{{"c_num", "sum(numerator)"}, {"c_den", "sum(denominator)"}, {"c_squares", "sum(squares)"}},
 		also:  "c_num / nullIf(c_den, 0) AS average, if(c_den > 1, c_den - 1, NULL) AS free",
 		value: "average", n: "c_den", numerator: "c_num", denominator: "c_den",
-		low:  "greatest(0, average - " + half + ")",
-		high: "least(1, average + " + half + ")",
+		low:  fmt.Sprintf("greatest(%d, average - %s)", least, half),
+		high: fmt.Sprintf("least(%d, average + %s)", most, half),
 	}
 }

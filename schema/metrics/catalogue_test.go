@@ -66,7 +66,7 @@ func TestCatalogue(t *testing.T) {
 		support_ticket_volume platform_nps developer_satisfaction security_finding_rate compliance_violation_rate platform_cost
 		reliability infrastructure_time feature_request_patterns template_adoption time_saved
 		developers_per_platform_engineer adoption_curve capability_stickiness capability_churn self_service_fallback support_reopen_rate
-		infrastructure_path_share onboarding onboarding_tenth`) {
+		infrastructure_path_share onboarding onboarding_tenth portal_people portal_satisfaction ease_of_use employee_nps`) {
 		if !slices.Contains(seen, id) {
 			t.Errorf("there is no metric %s", id)
 		}

@@ -128,6 +128,8 @@ func fromRows(m Metric, rows []Row, p Point, zone *time.Location) Point {
 		num, den = float64(len(rows)), length
 	case DayShare:
 		num, den = float64(len(days)), length
+	case PerWeek:
+		den = float64(len(days))
 	case Sum:
 		out.Numerator = &num
 		if len(rows) > 0 {
@@ -203,7 +205,7 @@ func words() map[string][]string {
 	return map[string][]string{
 		"team_id": teams, "team_ref": teams, "service_id": services, "service_ref": services, "repo": {"r1", "r2", "r3"},
 		"capability_id": {"db", "queue", "cache"}, "cluster": {"eu", "us"}, "template": {"go", ""}, "category": {"ci", "db"},
-		"person_id": people, "author": {"x1", "x2", "x3"}, "ref": {"x1", "x2", "x3"}, "actor": {"x1", "x2", ""}, "workload": {"n/w1", "n/w2", "n/w3"},
+		"person_id": people, "author": {"x1", "x2", "x3"}, "ref": {"x1", "x2", "x3"}, "actor": append(people, "x1", "x2", ""), "workload": {"n/w1", "n/w2", "n/w3"},
 		"state": {"merged", "open", "fixed"}, "channel": {"self_service", "manual"}, "status": {"completed", "completed", "open", "failed"},
 		"step": {"invited", "invited", "responded"}, "kind": {"nps", "csat", "share", "code", "triggered"}, "type": {"support", "request", "incident", "feature"},
 		"severity": {"critical", "high", "low"}, "outcome": {"pass", "fail", "skip", "denied"}, "on_platform": {"yes", "no", "unknown"}, "tier": {"production", "production", "staging"},
@@ -227,12 +229,18 @@ func random(table, name, kind string) string {
 		x = "1"
 	case table == "memberships" && name == "source":
 		x = "'catalogue'"
+	case table == "capability_uses" && name == "source":
+		x = "'backstage'"
+	case table == "survey_answers" && name == "kind":
+		x = "['nps', 'csat', 'csat', 'share', 'ces', 'enps'][1 + number % 6]"
+	case name == "question_id":
+		x = "if(number % 6 = 1, 'portal', 'q')"
 	case name == "question_version":
 		x = "1"
 	case name == "is_deleted":
 		x = "0"
 	case name == "score":
-		x = fmt.Sprintf("multiIf(kind = 'nps', %[1]s %% 11, kind = 'csat', 1 + %[1]s %% 5, %[1]s %% 100 / 100)", draw)
+		x = fmt.Sprintf("multiIf(kind IN ('nps', 'enps'), %[1]s %% 11, kind = 'csat', 1 + %[1]s %% 5, kind = 'ces', 1 + %[1]s %% 7, %[1]s %% 100 / 100)", draw)
 	case name == "day" || name == "week":
 		x = fmt.Sprintf("toDateTime64(toMonday(toDate('2026-03-23') + %s %% 70), 3, 'UTC')", draw)
 	case strings.HasPrefix(kind, "DateTime64"):

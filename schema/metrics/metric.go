@@ -19,6 +19,8 @@ const (
 	UnitPeople Unit = "people"
 	// UnitNPS is a net promoter score from -100 to 100.
 	UnitNPS Unit = "nps"
+	// UnitOfSeven is an answer from 1 to 7.
+	UnitOfSeven Unit = "of_7"
 	// UnitCount is a number of things.
 	UnitCount Unit = "count"
 	// UnitPerMonth is an amount of a currency, which is a dimension, per month of
@@ -96,7 +98,7 @@ const (
 	// is the number of rows.
 	Share Aggregation = "share"
 	// Mean: value is sum(numerator)/sum(denominator), the mean of that many
-	// numbers from 0 to 1, with its Student interval. Rows have the sum of the
+	// numbers of the unit's range, with its Student interval. Rows have the sum of the
 	// numbers' squares in a column squares.
 	Mean Aggregation = "mean"
 	// NPS: value is 100·(promoters − detractors)/answers with its adjusted Wald
@@ -104,6 +106,9 @@ const (
 	NPS Aggregation = "nps"
 	// Sum: value is sum(numerator); without any row there is no value.
 	Sum Aggregation = "sum"
+	// PerWeek: value is sum(numerator) per week that has a row; a row stands at the
+	// beginning of its week.
+	PerWeek Aggregation = "per_week"
 	// PerMonth: value is sum(numerator) per month of 30.4375 days, over the days of
 	// the bucket that lie within the metric's spans.
 	PerMonth Aggregation = "per_month"
@@ -178,6 +183,7 @@ func Catalogue() []Metric {
 		capabilityStickiness(),
 		templateAdoption(),
 		portalUsage(),
+		portalPeople(),
 		selfServiceRatio(),
 		requestWait(),
 		selfServiceFallback(),
@@ -197,6 +203,9 @@ func Catalogue() []Metric {
 		onboardingTenth(),
 		platformNPS(),
 		developerSatisfaction(),
+		portalSatisfaction(),
+		easeOfUse(),
+		employeeNPS(),
 		infrastructureTime(),
 		infrastructurePathShare(),
 		surveyResponseRate(),

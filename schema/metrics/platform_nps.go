@@ -10,10 +10,15 @@ func platformNPS() Metric {
 		Caveats:    surveyCaveats(),
 		Unit:       UnitNPS, Direction: Up, Dimensions: surveyDimensions(), SplitBy: []Dimension{Question, QuestionVersion}, Aggregation: NPS,
 		Links: []Link{{"Confidence intervals for net promoter scores", "https://measuringu.com/nps-confidence-intervals/"}},
-		rows: scoreRows("nps", []band{
-			{"promoters (9–10)", "score >= 9", 1},
-			{"passives (7–8)", "score > 6 AND score < 9", 0},
-			{"detractors (0–6)", "score <= 6", -1},
-		}),
+		rows: promoterRows("nps"),
 	}
+}
+
+// promoterRows are the answers to questions of a kind from 0 to 10.
+func promoterRows(kind string) string {
+	return scoreRows("kind = '"+kind+"'", []band{
+		{"promoters (9–10)", "score >= 9", 1},
+		{"passives (7–8)", "score > 6 AND score < 9", 0},
+		{"detractors (0–6)", "score <= 6", -1},
+	})
 }

@@ -69,6 +69,8 @@ func (a Aggregation) sentence() string {
 		return "100 · sum of numerators / sum of denominators"
 	case Sum:
 		return "sum of numerators; n rows that are not 0"
+	case PerWeek:
+		return "sum of numerators per week; the denominator and n are the number of weeks"
 	case PerMonth:
 		return "sum of numerators per month of 30.4375 days; the denominator is the number of months, n the number of rows"
 	case Share:

@@ -27,10 +27,10 @@ func suppressed(rows, size, counts, sums string) string {
   GROUP BY item, at, team`, rows, size, counts, sums, surveyThreshold, Hidden)
 }
 
-// scoreRows are the answers to all questions of a kind, as counts per wave,
+// scoreRows are the answers to the questions of a condition, as counts per wave,
 // question, shown group and band of scores. A band is a name, the condition on
 // score, and what each of its answers adds to the numerator.
-func scoreRows(kind string, bands []band) string {
+func scoreRows(which string, bands []band) string {
 	var counts, sums, list []string
 	for i, b := range bands {
 		counts = append(counts, fmt.Sprintf("countIf(%s) AS band%d", b.condition, i))
@@ -39,7 +39,7 @@ func scoreRows(kind string, bands []band) string {
 	}
 	answers := suppressed(fmt.Sprintf(`
       SELECT (toString(survey_id), toString(wave), toString(question_id), question_version) AS item, team_id, week, score
-      FROM survey_answers FINAL WHERE kind = '%s' AND score IS NOT NULL`, kind), "count()", strings.Join(counts, ", "), "sum(size) AS answers, "+strings.Join(sums, ", "))
+      FROM survey_answers FINAL WHERE %s AND score IS NOT NULL`, which), "count()", strings.Join(counts, ", "), "sum(size) AS answers, "+strings.Join(sums, ", "))
 	return fmt.Sprintf(`
 SELECT at, team, item.1 AS survey, item.2 AS wave, item.3 AS question, toString(item.4) AS question_version,
   CAST(NULL, 'Nullable(Float64)') AS value, if(shown, toInt64(part.2) * part.3, 0) AS numerator, if(shown, part.2, 0) AS denominator, 0 AS censored,
@@ -51,6 +51,25 @@ FROM (
   )
 )
 ARRAY JOIN if(shown, [%[3]s], [('', toUInt64(0), 0)]) AS part`, surveyThreshold, answers, strings.Join(list, ", "))
+}
+
+// meanRows are the groups that may be shown, with the sum of their answers to the
+// questions of a kind, whose scores are numbers.
+func meanRows(kind string) string {
+	answers := suppressed(fmt.Sprintf(`
+      SELECT (toString(survey_id), toString(wave), toString(question_id), question_version) AS item, team_id, week, assumeNotNull(score) AS number
+      FROM survey_answers FINAL WHERE kind = '%s' AND score IS NOT NULL`, kind),
+		"count()", "sum(number) AS numbers, sum(number * number) AS squared", "sum(size) AS answers, sum(numbers) AS total, sum(squared) AS total_squares")
+	return fmt.Sprintf(`
+SELECT at, team, item.1 AS survey, item.2 AS wave, item.3 AS question, toString(item.4) AS question_version,
+  if(shown, total / answers, NULL) AS value, if(shown, total, 0) AS numerator, if(shown, answers, 0) AS denominator, 0 AS censored,
+  concat(survey, ' ', wave, ' ', question, ' ', team) AS subject, if(shown, 'answers', 'too few answers') AS title, '' AS url, '' AS rule,
+  if(shown, concat(toString(answers), ' answers'), '') AS evidence, if(shown, '', 'fewer than %[1]d answers') AS excluded,
+  if(shown, total_squares, 0) AS squares
+FROM (
+  SELECT *, answers >= %[1]d AS shown FROM (%[2]s
+  )
+)`, surveyThreshold, answers)
 }
 
 type band struct {

@@ -217,3 +217,45 @@ func TestExplanationOfSurveysNamesNobody(t *testing.T) {
 		}
 	}
 }
+
+// TestQuestionsOfTheirOwn: the portal's question is no answer about the platform,
+// and each kind of question has its own metric.
+func TestQuestionsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	facts := answers(nil, "a", "csat", 1, 5, 6)
+	facts = answers(facts, "a", "csat", 1, 2, 2)
+	before := len(facts)
+	facts = answers(facts, "a", "csat", 1, 4, 7)
+	facts = answers(facts, "a", "csat", 1, 3, 3)
+	for _, f := range facts[before:] {
+		if a, ok := f.(*schema.SurveyAnswer); ok {
+			a.QuestionID = "portal"
+		}
+	}
+	// 1 … 7 with a mean of 4.5: (7+7+6+5+4+4+2+1)/8.
+	ease := []float64{7, 7, 6, 5, 4, 4, 2, 1}
+	for _, score := range ease {
+		facts = answers(facts, "a", "ces", 1, score, 1)
+	}
+	facts = answers(facts, "a", "enps", 1, 9, 5)
+	facts = answers(facts, "a", "enps", 1, 7, 2)
+	facts = answers(facts, "a", "enps", 1, 6, 3)
+	facts = answers(facts, "b", "ces", 1, 7, 2) // Too few to be named, and a with them.
+	w.facts(t, facts...)
+	wantNumber(t, "satisfied with the platform", w.total(t, wave("developer_satisfaction")).Value, 6./8)
+	wantNumber(t, "satisfied with the portal", w.total(t, wave("portal_satisfaction")).Value, 7./10)
+	wantNumber(t, "employee NPS", w.total(t, wave("employee_nps")).Value, 20)
+	p := w.total(t, wave("ease_of_use"))
+	wantNumber(t, "ease", p.Value, (36+14)/10.)
+	if points := w.get(t, wave("ease_of_use", Team)); len(points) != 1 || points[0].Dims["team"] != Hidden || points[0].N != 10 {
+		t.Errorf("ease by team: %+v", points)
+	}
+	// Ten numbers: mean 5, squares 7·7·4+6·6+5·5+4·4·2+2·2+1, Student's quantile
+	// with 9 degrees of freedom 2.262.
+	spread := math.Sqrt((294 - 10*25) / 9. / 10)
+	wantNumber(t, "half the interval", new(round((p.Interval.High-p.Interval.Low)/2, 2)), round(2.262*spread, 2))
+	if points := w.get(t, wave("platform_nps")); len(points) != 0 {
+		t.Errorf("employee NPS counts for the platform: %+v", points)
+	}
+}

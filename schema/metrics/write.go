@@ -233,6 +233,8 @@ func (u Unit) Format(x float64) string {
 		return strconv.FormatFloat(100*x, 'f', 1, 64) + " %"
 	case UnitNPS:
 		return fmt.Sprintf("%+.0f", x)
+	case UnitOfSeven:
+		return strconv.FormatFloat(x, 'f', 1, 64) + " of 7"
 	default:
 		return strconv.FormatFloat(math.Round(x*100)/100, 'f', -1, 64)
 	}
