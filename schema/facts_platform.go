@@ -144,7 +144,8 @@ type CapabilityUse struct {
 	Qualifying   uint8     `ch:"qualifying"`
 	TeamRef      string    `ch:"team_ref"`
 	ServiceRef   string    `ch:"service_ref"`
-	// Actor is an identity ref; it only finds the team.
+	// Actor is an identity ref; it finds the team, and tells people apart where the
+	// people of a group are counted.
 	Actor string `ch:"actor"`
 }
 

@@ -13,9 +13,9 @@ type SurveyAnswer struct {
 	Wave            string `ch:"wave"`
 	QuestionID      string `ch:"question_id"`
 	QuestionVersion uint32 `ch:"question_version"`
-	// Kind of question: nps, csat, share, comment.
+	// Kind of question: nps, enps, csat, ces, share, comment.
 	Kind string `ch:"kind"`
-	// Score is 0…10 for nps, 1…5 for csat, 0…1 for share; nil for a comment or
+	// Score is 0…10 for nps and enps, 1…5 for csat, 1…7 for ces, 0…1 for share; nil for a comment or
 	// a question left out.
 	Score *float64 `ch:"score"`
 	Text  string   `ch:"text"`

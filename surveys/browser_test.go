@@ -66,9 +66,9 @@ func TestKeyboardOnlyWithoutScripts(t *testing.T) {
 	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+o.link(t, "ada@example.com", "payments"))); err != nil {
 		t.Fatal(err)
 	}
-	// Skip link, recommend (space, then twice right: 2), satisfaction left out,
-	// share, comment, button.
-	press(kb.Tab, kb.Tab, " ", kb.ArrowRight, kb.ArrowRight, kb.Tab, kb.Tab, "2", "0", kb.Tab, "O", "K", kb.Tab)
+	// Skip link, recommend (space, then twice right: 2), satisfaction left out, ease,
+	// the portal left out, share, work left out, comment, button.
+	press(kb.Tab, kb.Tab, " ", kb.ArrowRight, kb.ArrowRight, kb.Tab, kb.Tab, " ", kb.ArrowRight, kb.Tab, kb.Tab, "2", "0", kb.Tab, kb.Tab, "O", "K", kb.Tab)
 	send("1 answer to mend")
 	// The summary gets the focus, and its link leads to the first radio button.
 	focused := func(id string) {
@@ -100,7 +100,7 @@ func TestKeyboardOnlyWithoutScripts(t *testing.T) {
 	focused("q-satisfaction-1")
 	press(" ", kb.ArrowDown, kb.ArrowDown, kb.ArrowDown)
 	focused("q-satisfaction-4")
-	press(kb.Tab, kb.Tab, kb.Tab)
+	press(kb.Tab, kb.Tab, kb.Tab, kb.Tab, kb.Tab, kb.Tab)
 	send("Thank you")
 	st, err := o.store.read()
 	if err != nil {
@@ -114,7 +114,7 @@ func TestKeyboardOnlyWithoutScripts(t *testing.T) {
 			text = a.Text
 		}
 	}
-	if got["recommend"] != 2 || got["satisfaction"] != 4 || got["infrastructure"] != .2 || text != "OK" {
+	if got["recommend"] != 2 || got["satisfaction"] != 4 || got["ease"] != 2 || got["infrastructure"] != .2 || text != "OK" {
 		t.Errorf("answers %v and comment %q", got, text)
 	}
 }

@@ -17,8 +17,10 @@ import (
 
 // Kinds of a question.
 const (
-	KindNPS     = "nps"     // 0…10
+	KindNPS     = "nps"     // 0…10, to recommend the platform
+	KindENPS    = "enps"    // 0…10, to recommend working here
 	KindCSAT    = "csat"    // 1…5
+	KindCES     = "ces"     // 1…7, how easy something is
 	KindShare   = "share"   // a percentage, stored as 0…1
 	KindComment = "comment" // free text
 )
@@ -48,7 +50,7 @@ type Question struct {
 	Optional bool   `yaml:"optional"`
 	Text     string `yaml:"text"`
 	Help     string `yaml:"help"`
-	// Low and High name the ends of an nps scale.
+	// Low and High name the ends of an nps, enps or ces scale.
 	Low  string `yaml:"low"`
 	High string `yaml:"high"`
 	// Labels name the five steps of a csat scale, worst first.
@@ -127,6 +129,7 @@ const (
 	maxWording   = 500
 	quarterDays  = 92
 	csatSteps    = 5
+	cesSteps     = 7
 	maxQuestions = 20
 )
 
@@ -156,7 +159,7 @@ func (d Definition) faults() []fault {
 		ends := q.Low != "" && q.High != ""
 		none := q.Low == "" && q.High == ""
 		switch q.Kind {
-		case KindNPS:
+		case KindNPS, KindENPS, KindCES:
 			need(ends, at("low"), "name both ends of the scale with low and high")
 			need(len(q.Labels) == 0, at("labels"), "only csat has labels; use low and high")
 		case KindCSAT:
@@ -165,10 +168,23 @@ func (d Definition) faults() []fault {
 		case KindShare, KindComment:
 			need(none && len(q.Labels) == 0, at("kind"), "remove low, high and labels; this kind has no scale")
 		default:
-			need(false, at("kind"), "use nps, csat, share or comment")
+			need(false, at("kind"), "use nps, enps, csat, ces, share or comment")
 		}
 	}
 	return out
 }
 
 func worded(s string) bool { return s != "" && len(s) <= maxWording }
+
+// scale is the lowest and the highest step of a question of steps.
+func (q Question) scale() (lowest, highest int, ok bool) {
+	switch q.Kind {
+	case KindNPS, KindENPS:
+		return 0, 10, true
+	case KindCSAT:
+		return 1, csatSteps, true
+	case KindCES:
+		return 1, cesSteps, true
+	}
+	return 0, 0, false
+}

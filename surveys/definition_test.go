@@ -33,13 +33,16 @@ func TestPlatformWording(t *testing.T) {
 		"recommend":      "98301cce96bb45da",
 		"satisfaction":   "a92c9bfc360da96f",
 		"infrastructure": "f04157eed8c4a9a8",
+		"ease":           "e4afe8dc8c8b1122",
+		"portal":         "bab2af9e3570c8c5",
+		"work":           "864cde5f955bbe95",
 		"comment":        "9b47b2550bbea1d3",
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("wordings %v, want %v", got, want)
 	}
-	if len(kinds) != 4 {
-		t.Errorf("kinds %v, want one question of each", kinds)
+	if len(kinds) != 6 {
+		t.Errorf("kinds %v, want questions of each", kinds)
 	}
 }
 
@@ -69,7 +72,7 @@ func TestParseDefinitionNamesLineAndKey(t *testing.T) {
 		{"language: en", "language: English!", "s.yaml:3: language: "},
 		{"opens_on_day: 1", "opens_on_day: 0", "s.yaml:4: opens_on_day: "},
 		{"open_for_days: 14", "open_for_days: 120", "s.yaml:5: open_for_days: "},
-		{"kind: nps", "kind: stars", "s.yaml:9: questions[0].kind: use nps, csat, share or comment"},
+		{"kind: nps", "kind: stars", "s.yaml:9: questions[0].kind: use nps, enps, csat, ces, share or comment"},
 		{"version: 1", "version: 0", "s.yaml:8: questions[0].version: "},
 		{"    low: bad\n", "", "s.yaml:7: questions[0].low: name both ends"},
 		{"high: good\n", "high: good\n  - {id: a, version: 1, kind: comment, text: Why?}\n", "s.yaml:13: questions[1].id: another question"},

@@ -110,10 +110,9 @@ func (a Answer) check() error {
 	}
 	var lowest, highest float64
 	switch a.Kind {
-	case KindNPS:
-		lowest, highest = 0, 10
-	case KindCSAT:
-		lowest, highest = 1, csatSteps
+	case KindNPS, KindENPS, KindCSAT, KindCES:
+		first, last, _ := Question{Kind: a.Kind}.scale()
+		lowest, highest = float64(first), float64(last)
 	case KindShare:
 		lowest, highest = 0, 1
 	case KindComment:

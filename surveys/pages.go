@@ -125,8 +125,10 @@ type questionView struct {
 	First       string
 	DescribedBy string
 	Choices     []choiceView
-	Entered     string
-	Fault       string
+	// Lowest and Highest are the ends of a scale, as numbers.
+	Lowest, Highest int
+	Entered         string
+	Fault           string
 }
 
 type choiceView struct {
@@ -167,14 +169,15 @@ func viewQuestion(q Question, sub submission) questionView {
 	if q.Help != "" {
 		described = append(described, v.Name+"-help")
 	}
-	if q.Kind == KindNPS {
+	if q.Low != "" {
 		described = append(described, v.Name+"-ends")
 	}
 	if v.Fault != "" {
 		described = append(described, v.Name+"-fault")
 	}
 	v.DescribedBy = strings.Join(described, " ")
-	if q.Kind != KindNPS && q.Kind != KindCSAT {
+	var steps bool
+	if v.Lowest, v.Highest, steps = q.scale(); !steps {
 		return v
 	}
 	for i, c := range q.choices() {

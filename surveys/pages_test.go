@@ -203,7 +203,7 @@ func checkControls(t *testing.T, byTag map[string][]*element, ids map[string]*el
 
 var (
 	variable = regexp.MustCompile(`--([a-z-]+): (#[0-9a-f]{6});`)
-	size     = regexp.MustCompile(`(?m)^\.choices(\.nps)? label \{[^}]*min-height: ([0-9.]+)rem`)
+	size     = regexp.MustCompile(`(?m)^\.choices(\.numbers)? label \{[^}]*min-height: ([0-9.]+)rem`)
 )
 
 // TestContrast computes WCAG contrast from the variables of both schemes: 4.5

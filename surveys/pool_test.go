@@ -120,7 +120,7 @@ func TestPublishingTwiceChangesNothing(t *testing.T) {
 		rows[facts[0].FactID()] = append(rows[facts[0].FactID()], facts...)
 	}
 	// Eight of thirteen leave, with four answers each.
-	if want := 4 * (MinThreshold + 3); len(rows) != want {
+	if want := 5 * (MinThreshold + 3); len(rows) != want {
 		t.Errorf("%d rows, want %d", len(rows), want)
 	}
 	for id, same := range rows {
@@ -155,7 +155,7 @@ func TestKafkaDown(t *testing.T) {
 	if err := o.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(o.kafka.events(AnswersSource)), 4*len(paths); got != want {
+	if got, want := len(o.kafka.events(AnswersSource)), 5*len(paths); got != want {
 		t.Errorf("%d answers, want %d", got, want)
 	}
 	st, err := o.store.read()

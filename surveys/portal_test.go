@@ -139,6 +139,7 @@ func filled(path string) url.Values {
 		"token":            {strings.TrimPrefix(path, "/survey/i/")},
 		"q-recommend":      {"9"},
 		"q-satisfaction":   {"4"},
+		"q-ease":           {"6"},
 		"q-infrastructure": {"25"},
 		"q-comment":        {"Faster builds, please."},
 	}
@@ -180,8 +181,8 @@ func TestAnswerByLink(t *testing.T) {
 	if err := o.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(o.kafka.events(AnswersSource)); got != 4 {
-		t.Errorf("%d answers after the wave, want 4", got)
+	if got := len(o.kafka.events(AnswersSource)); got != 5 {
+		t.Errorf("%d answers after the wave, want 5", got)
 	}
 	if w := o.get(path); w.Code != http.StatusGone {
 		t.Errorf("after the wave: %d, want 410", w.Code)

@@ -93,22 +93,17 @@ func (q Question) read(raw string) (reading, string) {
 		if i < 0 {
 			return reading{}, missing(q.Kind)
 		}
-		v := float64(i)
-		if q.Kind == KindCSAT {
-			v++
-		}
+		lowest, _, _ := q.scale()
+		v := float64(lowest + i)
 		return reading{score: &v}, ""
 	}
 }
 
 // choices are the values of a scale, lowest first.
 func (q Question) choices() []string {
-	first, last := 0, 10
-	if q.Kind == KindCSAT {
-		first, last = 1, csatSteps
-	}
+	lowest, highest, _ := q.scale()
 	var out []string
-	for i := first; i <= last; i++ {
+	for i := lowest; i <= highest; i++ {
 		out = append(out, strconv.Itoa(i))
 	}
 	return out

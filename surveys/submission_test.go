@@ -12,6 +12,8 @@ func TestReadAnswers(t *testing.T) {
 	nps := Question{Kind: KindNPS}
 	csat := Question{Kind: KindCSAT}
 	share := Question{Kind: KindShare}
+	ces := Question{Kind: KindCES}
+	enps := Question{Kind: KindENPS}
 	for _, c := range []struct {
 		q     Question
 		raw   string
@@ -28,6 +30,12 @@ func TestReadAnswers(t *testing.T) {
 		{csat, "5", 5, ""},
 		{csat, "0", 0, "Choose"},
 		{csat, "6", 0, "Choose"},
+		{ces, "1", 1, ""},
+		{ces, "7", 7, ""},
+		{ces, "0", 0, "Choose"},
+		{ces, "8", 0, "Choose"},
+		{enps, "0", 0, ""},
+		{enps, "11", 0, "Choose"},
 		{share, "0", 0, ""},
 		{share, "100", 1, ""},
 		{share, "25 %", .25, ""},

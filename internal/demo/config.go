@@ -74,6 +74,12 @@ catalog:
 			fmt.Fprintf(&b, "        - {team: %s, since: %s}\n", o.Team, o.From.Format(time.DateOnly))
 		}
 	}
+	// Nor does it know since when somebody is there. The bot stands for the others.
+	b.WriteString("  people:\n    - {id: deploy-bot, team: platform, bot: true}\n")
+	for _, p := range d.History.Newcomers {
+		fmt.Fprintf(&b, "    - {id: %[1]s, team: %[2]s, since: %[3]s, identities: ['github:%[1]s', 'backstage:user:default/%[1]s']}\n",
+			p.Login, p.Team, p.Joined.Format(time.DateOnly))
+	}
 	return []byte(b.String())
 }
 

@@ -30,19 +30,27 @@ func surveyEvents(h *sample.History) []schema.Event {
 			ans := surveys.Answer{
 				AnswerID: id, Survey: def.ID, Wave: wave.Name, Question: q.ID, QuestionVersion: q.Version, Kind: q.Kind, Team: a.Team, Week: wave.Week,
 			}
-			score := 0.0
-			switch q.Kind {
-			case surveys.KindNPS:
+			var score float64
+			switch q.ID {
+			case "recommend":
 				score = float64(a.NPS)
-			case surveys.KindCSAT:
+			case "satisfaction":
 				score = float64(a.Satisfaction)
-			case surveys.KindShare:
+			case "ease":
+				score = float64(a.Ease)
+			case "portal":
+				score = float64(a.Portal)
+			case "infrastructure":
 				score = a.Infrastructure
-			case surveys.KindComment:
+			case "work":
+				score = float64(a.Work)
+			case "comment":
 				if a.Comment == "" {
 					continue
 				}
 				ans.Text, ans.Team = a.Comment, ""
+			default:
+				panic("the sample has no answers to the question " + q.ID)
 			}
 			if q.Kind != surveys.KindComment {
 				ans.Score = &score

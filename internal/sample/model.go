@@ -12,8 +12,11 @@ type History struct {
 	Seed       uint64
 	Start, End time.Time
 
-	Teams        []Team
-	People       []Person
+	Teams  []Team
+	People []Person
+	// Newcomers join while the records run. The catalogue of the portal does not
+	// know since when somebody is there, so they are told by hand.
+	Newcomers    []Person
 	Services     []*Service
 	Repos        []*Repo
 	Capabilities []Capability
@@ -290,6 +293,9 @@ type Answer struct {
 	Team           string
 	NPS            int
 	Satisfaction   int
+	Ease           int
+	Portal         int
+	Work           int
 	Infrastructure float64
 	Comment        string
 }

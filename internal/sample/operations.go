@@ -250,6 +250,14 @@ func (h *History) makeAnswers() {
 			h.Answers = append(h.Answers, answers...)
 		}
 	}
+	// What else is asked goes with how satisfied somebody is.
+	more := newDice(h.Seed, "survey's other questions")
+	for i := range h.Answers {
+		a := &h.Answers[i]
+		a.Ease = min(max(a.Satisfaction+more.IntN(4)-1, 1), 7)
+		a.Portal = min(max(a.Satisfaction+more.IntN(3)-1, 1), 5)
+		a.Work = min(max(a.NPS+more.IntN(5), 0), 10)
+	}
 }
 
 func (h *History) answer(d dice, team string, wave int, opens time.Time) Answer {

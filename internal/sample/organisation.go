@@ -19,6 +19,7 @@ func Generate(seed uint64, end time.Time) *History {
 	for _, r := range h.Repos {
 		h.simulate(r)
 	}
+	h.makeNewcomers()
 	h.finishDelivery()
 	h.makeNoise()
 	h.makeTickets()

@@ -67,6 +67,7 @@ const (
 	score
 	sum
 	perMonth
+	perWeek
 	share
 )
 
@@ -246,6 +247,12 @@ func (m metric) point(rows []row, b bucket, currency string) Point {
 		}
 	case share:
 		p.N = len(rows)
+	case perWeek:
+		weeks := map[time.Time]bool{}
+		for _, r := range rows {
+			weeks[r.at] = true
+		}
+		p.N, den = len(weeks), float64(len(weeks))
 	case ratio:
 	}
 	if den != 0 {

@@ -26,8 +26,9 @@ func (o *Oracle) success() []metric {
 		{id: "feature_requests_untagged", aggregation: ratio, dims: []string{"team", "theme"}, rows: o.wishes(func(t *sample.Ticket) float64 { return truth(t.Theme == "") })},
 		{id: "feature_request_patterns", aggregation: ratio, dims: []string{"team", "theme"}, once: "team", rows: o.patterns},
 		{id: "developers_per_platform_engineer", aggregation: share, rows: o.headcount},
-		{id: "onboarding", aggregation: share, dims: []string{"team"}, rows: newcomers},
-		{id: "onboarding_tenth", aggregation: share, dims: []string{"team"}, rows: newcomers},
+		{id: "portal_people", aggregation: perWeek, dims: []string{"team"}, rows: o.visitors},
+		{id: "onboarding", aggregation: share, dims: []string{"team"}, rows: o.newcomers(1)},
+		{id: "onboarding_tenth", aggregation: share, dims: []string{"team"}, rows: o.newcomers(10)},
 	}
 }
 
@@ -260,10 +261,6 @@ func (o *Oracle) patterns(from, to time.Time) []row {
 	return out
 }
 
-// newcomers: the catalogue is first read when everybody is in it, so that nobody
-// is known to be new, and there may be no value.
-func newcomers(time.Time, time.Time) []row { return nil }
-
 // headcount: the catalogue knows since when it is read who is in which team, and
 // before that the same people count.
 func (o *Oracle) headcount(_, to time.Time) []row {
@@ -276,6 +273,11 @@ func (o *Oracle) headcount(_, to time.Time) []row {
 			case t.Platform:
 				line.den++
 			default:
+				line.num++
+			}
+		}
+		for _, p := range o.history.Newcomers {
+			if p.Team == t.ID && p.Joined.Before(to) {
 				line.num++
 			}
 		}

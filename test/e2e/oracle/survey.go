@@ -25,11 +25,17 @@ func (o *Oracle) survey() []metric {
 		return 0
 	}
 	satisfied := func(a sample.Answer) float64 { return truth(a.Satisfaction >= 4) }
+	working := func(a sample.Answer) float64 { return nps(sample.Answer{NPS: a.Work}) }
+	portal := func(a sample.Answer) float64 { return truth(a.Portal >= 4) }
+	ease := func(a sample.Answer) float64 { return float64(a.Ease) }
 	infrastructure := func(a sample.Answer) float64 { return a.Infrastructure }
 	return []metric{
 		{id: "infrastructure_time", aggregation: ratio, dims: []string{"team", "wave"}, always: split, rows: o.answers("infrastructure", infrastructure)},
 		{id: "platform_nps", aggregation: score, dims: []string{"team", "wave"}, always: split, rows: o.answers("recommend", nps)},
 		{id: "developer_satisfaction", aggregation: ratio, dims: []string{"team", "wave"}, always: split, rows: o.answers("satisfaction", satisfied)},
+		{id: "portal_satisfaction", aggregation: ratio, dims: []string{"team", "wave"}, always: split, rows: o.answers("portal", portal)},
+		{id: "ease_of_use", aggregation: ratio, dims: []string{"team", "wave"}, always: split, rows: o.answers("ease", ease)},
+		{id: "employee_nps", aggregation: score, dims: []string{"team", "wave"}, always: split, rows: o.answers("work", working)},
 	}
 }
 
@@ -79,7 +85,7 @@ func (o *Oracle) answers(question string, value func(sample.Answer) float64) fun
 
 // hide chooses the teams whose answers are shown together: those with few, and
 // where one or few answers would show by subtraction the next smallest too.
-func hide(teams map[string][]sample.Answer) []string {
+func hide[T any](teams map[string][]T) []string {
 	var names []string
 	for t := range teams {
 		names = append(names, t)
