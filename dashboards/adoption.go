@@ -9,7 +9,7 @@ import (
 // adoption says who uses the platform and what runs on it.
 func adoption() (*board, error) {
 	m, err := need(teamServiceAndCapability, "teams_using_capabilities", "capability_retention", "new_capability_adoption", "workloads_on_platform", "workloads_unknown", "time_to_production",
-		"capability_churn", "adoption_curve", "capability_stickiness", "template_adoption", "portal_usage", "developers_per_platform_engineer", "platform_cost")
+		"capability_churn", "adoption_curve", "capability_stickiness", "template_adoption", "portal_usage", "portal_people", "developers_per_platform_engineer", "platform_cost")
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,8 @@ func adoption() (*board, error) {
 		Unit("percentunit").Max(1))
 	place(b, 12, 8, rows("Capabilities", describe(using, "At the end of the time range. *Retained* are teams that used it in the 28 days before that and still do."), capabilitiesSQL(using, retention)).
 		OverrideByName("Teams using it", unitOf("percentunit")).OverrideByName("Retained", unitOf("percentunit")))
-	place(b, 24, 8, trend(m["portal_usage"], metrics.Week, ""))
+	place(b, 12, 8, trend(m["portal_usage"], metrics.Week, ""))
+	place(b, 12, 8, trend(m["portal_people"], metrics.Week, ""))
 	b.row("New capabilities and new services")
 	place(b, 12, 8, columns("Adoption since release", describe(m["adoption_curve"], "Narrow the choice to one capability to see its own curve. "+explainNote(m["adoption_curve"])),
 		adoptionCurveSQL(m["adoption_curve"]), "age").Unit("percentunit").Max(1).AxisLabel("eligible teams").

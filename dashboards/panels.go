@@ -54,6 +54,8 @@ func unit(m figure) string {
 		return "suffix: per 100"
 	case metrics.UnitNPS, metrics.UnitPeople:
 		return "none"
+	case metrics.UnitOfSeven:
+		return "suffix: of 7"
 	case metrics.UnitCount, metrics.UnitPerMonth:
 		// A currency is a dimension, so it stands in the name of the series.
 	}
@@ -94,7 +96,8 @@ func stackedBars(title, description, sql string) *timeseries.PanelBuilder {
 // trend is a metric over time with its spread or interval, and n behind it.
 func trend(m figure, every metrics.Every, drill string) *timeseries.PanelBuilder {
 	value := []dashboard.DynamicConfigValue{fixedColor(colorValue), property("custom.lineWidth", 2)}
-	if m.Aggregation == metrics.Rate || m.Aggregation == metrics.DayShare {
+	counts := m.Aggregation == metrics.Rate || m.Aggregation == metrics.DayShare || m.Aggregation == metrics.PerWeek
+	if counts {
 		value = []dashboard.DynamicConfigValue{fixedColor(colorValue), property("custom.drawStyle", "bars"), property("custom.fillOpacity", 75), property("custom.lineWidth", 0)}
 	}
 	p := lines(m.Title+" by "+string(every), describe(m, explainNote(m)), trendSQL(m, every)).Unit(unit(m)).
@@ -116,7 +119,7 @@ func trend(m figure, every metrics.Every, drill string) *timeseries.PanelBuilder
 	default:
 		// Rates, shares of time and sums have neither.
 	}
-	if m.Aggregation == metrics.Rate || m.Aggregation == metrics.DayShare {
+	if counts {
 		// The count is the value times the days: in the tooltip, not drawn twice.
 		p.OverrideByName(nName(m), append(tooltipOnly(), property("unit", "short")))
 	} else {
@@ -210,6 +213,11 @@ func hiddenColumn() []dashboard.DynamicConfigValue {
 
 func unitOf(id string) []dashboard.DynamicConfigValue {
 	return []dashboard.DynamicConfigValue{property("unit", id)}
+}
+
+// whole is a count, without decimals whatever the panel's other numbers have.
+func whole() []dashboard.DynamicConfigValue {
+	return []dashboard.DynamicConfigValue{property("unit", "short"), property("decimals", 0)}
 }
 
 func colorOf(name string) []dashboard.DynamicConfigValue {

@@ -46,7 +46,7 @@ func counted(m figure) string {
 		"support_first_response_time": "tickets", "support_resolution_time": "tickets", "survey_response_rate": "people invited",
 		"security_finding_rate": "findings", "security_scan_coverage": "workloads", "security_backlog": "findings", "security_finding_age": "findings",
 		"security_time_to_fix": "findings", "compliance_violation_rate": "results", "policy_error_rate": "results", "admission_denials": "denials",
-		"platform_cost": "costs",
+		"platform_cost": "costs", "portal_people": "weeks", "portal_satisfaction": "answers", "ease_of_use": "answers", "employee_nps": "answers",
 	}
 	return cmp.Or(nouns[m.ID], "rows")
 }

@@ -52,6 +52,7 @@ func Fill(ctx context.Context, s Store, now time.Time) error {
 		}
 	}
 	o.platform()
+	o.people()
 	o.security()
 	o.surveys()
 	o.receipts()

@@ -24,7 +24,51 @@ func (o *organisation) platform() {
 				o.ticket(team, fmt.Sprintf("FEAT-%s-%d", team, n), schema.TicketFeature, "", themes[o.r.IntN(len(themes))], at)
 			}
 		}
+		o.visits(n, at)
 		o.workloads(n)
+	}
+}
+
+// visits: somebody of every team looks at the portal's pages.
+func (o *organisation) visits(n int, at time.Time) {
+	for _, team := range teams[:6] {
+		for i := range 3 {
+			m := o.meta()
+			m.Source = "backstage"
+			o.facts = append(o.facts, &schema.CapabilityUse{
+				Meta: m, UseID: fmt.Sprintf("visit-%s-%d-%d", team, n, i), CapabilityID: "deploy", At: at, Action: "navigate",
+				Actor: fmt.Sprintf("backstage:user:default/%s-%d", team, o.r.IntN(9)),
+			})
+		}
+	}
+}
+
+// people: nine of every team, and six newcomers of two teams with the changes that
+// they were the first to merge.
+func (o *organisation) people() {
+	member := func(id, team string, since time.Time) {
+		o.facts = append(o.facts,
+			&schema.Person{Meta: o.meta(), PersonID: id},
+			&schema.Identity{Meta: o.meta(), Ref: "backstage:user:default/" + id, PersonID: id, How: "catalog"},
+			&schema.Identity{Meta: o.meta(), Ref: "github:" + id, PersonID: id, How: "catalog"},
+			&schema.Membership{Meta: o.meta(), PersonID: id, TeamID: team, ValidFrom: since},
+		)
+	}
+	for _, team := range teams {
+		for i := range 9 {
+			member(fmt.Sprintf("%s-%d", team, i), team, o.day(-300))
+		}
+	}
+	for i := range 12 {
+		id, joined := fmt.Sprintf("new-%d", i), o.day(-60+o.r.IntN(30))
+		member(id, teams[i%2], joined)
+		for n := range 14 {
+			merged := joined.Add(time.Duration(4+n*(3+o.r.IntN(4))) * 24 * time.Hour)
+			o.facts = append(o.facts, &schema.Change{
+				Meta: o.meta(), Repo: "example.org/newcomers", ChangeID: fmt.Sprintf("%s-%d", id, n), Author: "github:" + id,
+				State: schema.ChangeMerged, OpenedAt: merged, MergedAt: &merged,
+			})
+		}
 	}
 }
 
@@ -119,11 +163,13 @@ func (o *organisation) answer(wave, team, id string, week time.Time, n int) {
 	scores := map[string]float64{
 		"nps":   float64(min(10, 5+n+o.r.IntN(5))),
 		"csat":  float64(min(5, 2+n/2+o.r.IntN(4))),
+		"ces":   float64(3 + n + o.r.IntN(3)),
+		"enps":  float64(6 + o.r.IntN(5)),
 		"share": 0.35 - 0.05*float64(n) + 0.1*o.r.Float64(),
 	}
-	for _, kind := range []string{"nps", "csat", "share"} {
+	for _, q := range [][2]string{{"nps", "recommend"}, {"csat", "satisfaction"}, {"csat", "portal"}, {"ces", "ease"}, {"enps", "work"}, {"share", "infrastructure"}} {
+		kind, question := q[0], q[1]
 		score := scores[kind]
-		question := map[string]string{"nps": "recommend", "csat": "satisfaction", "share": "infrastructure"}[kind]
 		o.facts = append(o.facts, &schema.SurveyAnswer{
 			Meta: o.meta(), AnswerID: id, SurveyID: "platform", Wave: wave, QuestionID: question, QuestionVersion: 1, Kind: kind,
 			Score: &score, TeamID: team, Week: week,

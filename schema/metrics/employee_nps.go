@@ -10,6 +10,6 @@ func employeeNPS() Metric {
 		Caveats:    surveyCaveats(),
 		Unit:       UnitNPS, Direction: Up, Dimensions: surveyDimensions(), SplitBy: []Dimension{Question, QuestionVersion}, Aggregation: NPS,
 		Links: []Link{{"Confidence intervals for net promoter scores", "https://measuringu.com/nps-confidence-intervals/"}},
-		rows: promoterRows("enps"),
+		rows:  promoterRows("enps"),
 	}
 }

@@ -10,7 +10,7 @@ func platformNPS() Metric {
 		Caveats:    surveyCaveats(),
 		Unit:       UnitNPS, Direction: Up, Dimensions: surveyDimensions(), SplitBy: []Dimension{Question, QuestionVersion}, Aggregation: NPS,
 		Links: []Link{{"Confidence intervals for net promoter scores", "https://measuringu.com/nps-confidence-intervals/"}},
-		rows: promoterRows("nps"),
+		rows:  promoterRows("nps"),
 	}
 }
 
