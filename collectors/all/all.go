@@ -9,6 +9,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/backstage"
 	"github.com/headway-metrics/headway/collectors/circleci"
 	"github.com/headway-metrics/headway/collectors/copilot"
+	"github.com/headway-metrics/headway/collectors/crossplane"
 	"github.com/headway-metrics/headway/collectors/generic/api"
 	"github.com/headway-metrics/headway/collectors/generic/events"
 	"github.com/headway-metrics/headway/collectors/git"
@@ -46,6 +47,7 @@ func Entries() []collectors.Entry {
 		backstage.Entry(),
 		circleci.Entry(),
 		copilot.Entry(),
+		crossplane.Entry(),
 		events.Entry(),
 		git.Entry(),
 		github.Entry(),

@@ -75,7 +75,7 @@ func Events(source string, of Place, at time.Time, items []Item) ([]schema.Event
 	var parts [][]Item
 	size := maxPart
 	for i := range items {
-		items[i].Annotations = short(items[i].Annotations)
+		items[i].Annotations = Short(items[i].Annotations)
 		b, err := json.Marshal(items[i])
 		if err != nil {
 			return nil, fmt.Errorf("writing the inventory of %s: %w", of.Cluster, err)
@@ -102,9 +102,9 @@ func Events(source string, of Place, at time.Time, items []Item) ([]schema.Event
 	return out, nil
 }
 
-// short leaves out what no rule could mean: annotations hold whole objects, with the
+// Short leaves out what no rule could mean: annotations hold whole objects, with the
 // environment variables of their containers.
-func short(annotations map[string]string) map[string]string {
+func Short(annotations map[string]string) map[string]string {
 	out := maps.Clone(annotations)
 	maps.DeleteFunc(out, func(_, v string) bool { return len(v) > maxAnnotation || strings.HasPrefix(v, "{") })
 	return out

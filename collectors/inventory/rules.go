@@ -23,12 +23,40 @@ type Config struct {
 
 // Rules are a Config that is ready to be asked.
 type Rules struct {
-	service, team, environment               []part
+	service, team, environment               Names
 	onPlatform, notOnPlatform, platformOwned []condition
 }
 
 // part is where a name is read from: a label, or the thing's own namespace, name and so on.
 type part struct{ what, label string }
+
+// Names are where a name may be read from; the first that is set counts.
+type Names []part
+
+// ParseNames reads a list of the configuration: label:NAME, annotation:NAME, namespace
+// or name. key is what the configuration calls the list.
+func ParseNames(key string, texts []string) (Names, error) {
+	var out Names
+	var errs []error
+	for i, s := range texts {
+		p, err := parsePart(s)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s[%d] is %q: write label:NAME, annotation:NAME, namespace or name", key, i, s))
+		}
+		out = append(out, p)
+	}
+	return out, errors.Join(errs...)
+}
+
+// Of is the name of an item, "" when none is set.
+func (n Names) Of(of Place, i Item) string {
+	for _, p := range n {
+		if v, _ := p.value(of, i); v != "" {
+			return v
+		}
+	}
+	return ""
+}
 
 // condition holds when a part is there and fits.
 type condition struct {
@@ -45,15 +73,10 @@ func (c Config) Compile() (Rules, error) {
 	for _, k := range []struct {
 		name  string
 		texts []string
-		to    *[]part
+		to    *Names
 	}{{"service", c.Service, &r.service}, {"team", c.Team, &r.team}, {"environment", c.Environment, &r.environment}} {
-		for i, s := range k.texts {
-			p, err := parsePart(s)
-			if err != nil {
-				errs = append(errs, fmt.Errorf("%s[%d] is %q: write label:NAME, annotation:NAME, namespace or name", k.name, i, s))
-			}
-			*k.to = append(*k.to, p)
-		}
+		names, err := ParseNames(k.name, k.texts)
+		*k.to, errs = names, append(errs, err)
 	}
 	for _, k := range []struct {
 		name  string
@@ -129,15 +152,6 @@ func (p part) value(of Place, i Item) (value string, ok bool) {
 	return of.Cluster, true
 }
 
-func first(parts []part, of Place, i Item) string {
-	for _, p := range parts {
-		if v, _ := p.value(of, i); v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
 func fits(conditions []condition, of Place, i Item) bool {
 	return slices.ContainsFunc(conditions, func(c condition) bool {
 		v, ok := c.value(of, i)
@@ -152,8 +166,8 @@ func fits(conditions []condition, of Place, i Item) bool {
 // workload says what the rules make of an item.
 func (r Rules) workload(of Place, i Item) *schema.Workload {
 	w := &schema.Workload{
-		ServiceRef: first(r.service, of, i), TeamRef: first(r.team, of, i),
-		Environment: cmp.Or(first(r.environment, of, i), of.Environment), OnPlatform: schema.OnPlatformUnknown,
+		ServiceRef: r.service.Of(of, i), TeamRef: r.team.Of(of, i),
+		Environment: cmp.Or(r.environment.Of(of, i), of.Environment), OnPlatform: schema.OnPlatformUnknown,
 	}
 	w.Tier = schema.TierByName(w.Environment)
 	switch {

@@ -42,7 +42,6 @@ const ServiceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 // Cluster is how to reach one.
 type Cluster struct {
 	Name           string        `yaml:"name" json:"name" jsonschema:"required,description=What the cluster is called"`
-	Environment    string        `yaml:"environment" json:"environment,omitempty" jsonschema:"description=Environment of what runs there: production"`
 	URL            string        `yaml:"url" json:"url,omitempty" jsonschema:"description=Address of the API server; empty is the cluster in which Headway runs"`
 	Token          secret.String `yaml:"token" json:"token,omitempty" jsonschema:"description=Token of a service account that does not expire; use token_file or ${env:NAME}"`
 	ServiceAccount string        `yaml:"service_account" json:"service_account,omitempty" jsonschema:"description=Folder that holds the files token and ca.crt of a service account; they are read again before each reading. Default without url and token is that of the pod"`

@@ -25,10 +25,16 @@ const (
 
 // Config is the part of the configuration under sources.kubernetes.
 type Config struct {
-	Clusters         []kubeapi.Cluster `yaml:"clusters" json:"clusters" jsonschema:"required,description=The clusters to ask"`
+	Clusters         []Cluster `yaml:"clusters" json:"clusters" jsonschema:"required,description=The clusters to ask"`
 	inventory.Config `yaml:",inline"`
 	Reports          []string      `yaml:"reports" json:"reports,omitempty" jsonschema:"description=Reports to read where they are installed: policies (PolicyReport) and trivy (Trivy operator); default both"`
 	Interval         time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,description=Time between two polls; the inventory is taken at the first one of a day of UTC,default=6h"`
+}
+
+// Cluster is one to ask.
+type Cluster struct {
+	kubeapi.Cluster `yaml:",inline"`
+	Environment     string `yaml:"environment" json:"environment,omitempty" jsonschema:"description=Environment of what runs there: production"`
 }
 
 // Entry is the source's line in the registry.
@@ -68,7 +74,11 @@ func (c Config) Validate() error {
 
 func (c Config) compile() (inventory.Rules, error) {
 	rules, err := c.Compile()
-	errs := []error{kubeapi.Check(c.Clusters), err}
+	var clusters []kubeapi.Cluster
+	for _, k := range c.Clusters {
+		clusters = append(clusters, k.Cluster)
+	}
+	errs := []error{kubeapi.Check(clusters), err}
 	for i, k := range c.Clusters {
 		if k.Environment == "" && len(c.Environment) == 0 {
 			errs = append(errs, fmt.Errorf("clusters[%d].environment is missing: write production, or say in environment which label or namespace names it", i))

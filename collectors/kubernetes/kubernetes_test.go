@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func config() Config {
 	c := *Entry().Config().(*Config)
-	c.Clusters = []kubeapi.Cluster{{Name: "eu-1", Environment: "production", URL: "https://eu-1.example.com", Token: kubeapitest.Token}}
+	c.Clusters = []Cluster{{kubeapi.Cluster{Name: "eu-1", URL: "https://eu-1.example.com", Token: kubeapitest.Token}, "production"}}
 	c.OnPlatform = []string{"label:platform.example.com/managed=true"}
 	return c
 }
@@ -100,7 +100,7 @@ func source(t *testing.T, servers ...*kubeapitest.Server) *Source {
 	src := newSource(t, func(c *Config) {
 		c.Clusters = nil
 		for i, s := range servers {
-			c.Clusters = append(c.Clusters, kubeapi.Cluster{Name: fmt.Sprint("c", i), Environment: "production", URL: s.URL, Token: kubeapitest.Token})
+			c.Clusters = append(c.Clusters, Cluster{kubeapi.Cluster{Name: fmt.Sprint("c", i), URL: s.URL, Token: kubeapitest.Token}, "production"})
 		}
 	})
 	src.now = func() time.Time { return now }
@@ -376,7 +376,7 @@ func TestConfigNamesKeyAndFix(t *testing.T) {
 		"rules":       {func(c *Config) { c.OnPlatform = []string{"all"} }, `on_platform[0] is "all"`},
 		"interval":    {func(c *Config) { c.Interval = 1 }, "interval is 1ns"},
 	})
-	if err := (Config{Config: inventory.Config{Environment: []string{"namespace"}}, Clusters: []kubeapi.Cluster{{Name: "eu"}}, Interval: time.Hour}).Validate(); err != nil {
+	if err := (Config{Config: inventory.Config{Environment: []string{"namespace"}}, Clusters: []Cluster{{Cluster: kubeapi.Cluster{Name: "eu"}}}, Interval: time.Hour}).Validate(); err != nil {
 		t.Error(err)
 	}
 }

@@ -64,8 +64,8 @@ func (s *Source) Poll(ctx context.Context, from collectors.Cursor, emit collecto
 	return to, errors.Join(errs...)
 }
 
-func (s *Source) cluster(ctx context.Context, k kubeapi.Cluster, st *state, emit collectors.Emit) error {
-	session, err := kubeapi.Open(k, s.http)
+func (s *Source) cluster(ctx context.Context, k Cluster, st *state, emit collectors.Emit) error {
+	session, err := kubeapi.Open(k.Cluster, s.http)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func workloads(ctx context.Context, session *kubeapi.Session) ([]inventory.Item,
 	return out, nil
 }
 
-func (s *Source) snapshot(ctx context.Context, session *kubeapi.Session, k kubeapi.Cluster, at time.Time, emit collectors.Emit) error {
+func (s *Source) snapshot(ctx context.Context, session *kubeapi.Session, k Cluster, at time.Time, emit collectors.Emit) error {
 	items, err := workloads(ctx, session)
 	if err != nil {
 		return err

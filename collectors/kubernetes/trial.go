@@ -16,7 +16,7 @@ func (s *Source) Test(ctx context.Context, sample collectors.Emit) []collectors.
 	var first []schema.Event
 	for _, k := range s.cfg.Clusters {
 		c := collectors.Check{What: "cluster " + k.Name}
-		session, err := kubeapi.Open(k, s.http)
+		session, err := kubeapi.Open(k.Cluster, s.http)
 		if err != nil {
 			c.Problem = err.Error()
 			out = append(out, c)
@@ -43,7 +43,7 @@ func (s *Source) Test(ctx context.Context, sample collectors.Emit) []collectors.
 
 // inventory says what the rules make of a cluster: a label that nothing carries is the
 // usual mistake.
-func (s *Source) inventory(ctx context.Context, session *kubeapi.Session, k kubeapi.Cluster, first *[]schema.Event) collectors.Check {
+func (s *Source) inventory(ctx context.Context, session *kubeapi.Session, k Cluster, first *[]schema.Event) collectors.Check {
 	c := collectors.Check{What: "cluster " + k.Name + ": inventory"}
 	err := s.snapshot(ctx, session, k, s.now(), func(_ context.Context, events ...schema.Event) error {
 		*first = events

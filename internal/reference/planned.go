@@ -11,7 +11,6 @@ type plannedSource struct {
 
 func planned() []plannedSource {
 	return []plannedSource{
-		{"crossplane", "Crossplane", collectors.GroupInfrastructure},
 		{"cloudrun", "Cloud Run", collectors.GroupWorkloads},
 		{"ecs", "ECS and Fargate", collectors.GroupWorkloads},
 		{"csv", "CSV import", collectors.GroupAnything},
