@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 )
 
@@ -62,7 +63,10 @@ const DefaultWindow = 90 * 24 * time.Hour
 type Result struct {
 	Metric  string `json:"metric"`
 	Version int    `json:"version"`
-	Unit    Unit   `json:"unit"`
+	// VersionSince is from when on this version of the definition holds, for all of
+	// history; nil when no other was there before.
+	VersionSince *time.Time `json:"version_since,omitempty"`
+	Unit         Unit       `json:"unit"`
 	// Zone is the reporting zone in which the buckets are cut.
 	Zone   string  `json:"zone"`
 	Points []Point `json:"points"`
@@ -121,6 +125,9 @@ func (e *Engine) Get(ctx context.Context, r Request) (Result, error) {
 		return Result{}, fmt.Errorf("computing %s: %w", m.ID, err)
 	}
 	out := Result{Metric: m.ID, Version: m.Version, Unit: m.Unit, Zone: q.zone.String(), Points: make([]Point, 0, len(rows)), Benchmark: bench, dims: m.split(q.slice)}
+	if out.VersionSince, err = e.versionSince(ctx, m, q.zone); err != nil {
+		return Result{}, err
+	}
 	for _, row := range rows {
 		p, err := point(scan(cols, row), out.dims, q.zone)
 		if err != nil {
@@ -132,6 +139,25 @@ func (e *Engine) Get(ctx context.Context, r Request) (Result, error) {
 		out.Points = append(out.Points, p)
 	}
 	return out, nil
+}
+
+// versionSince reads when `headway recompute` put the metric's version in force.
+func (e *Engine) versionSince(ctx context.Context, m Metric, zone *time.Location) (*time.Time, error) {
+	cols, rows, err := e.querier.Query(ctx, "SELECT at FROM annotations WHERE metric = {metric:String} AND version = {version:UInt32} ORDER BY at LIMIT 1",
+		map[string]any{"metric": m.ID, "version": strconv.Itoa(m.Version)})
+	if err != nil || len(rows) == 0 {
+		return nil, wrap(err, "reading since when the definition of "+m.ID+" holds")
+	}
+	r := scan(cols, rows[0])
+	at := r.time("at").In(zone)
+	return &at, wrap(r.err(), "reading since when the definition of "+m.ID+" holds")
+}
+
+func wrap(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 func point(r record, dims []Dimension, zone *time.Location) (Point, error) {

@@ -103,14 +103,24 @@ func writeTable(w io.Writer, a Answer) error {
 	return nil
 }
 
-// writeCaption prints below a table what its cells are held against.
+// writeCaption prints below a table since when its definition holds, and what its
+// cells are held against.
 func writeCaption(w io.Writer, a Answer) error {
 	r, ok := a.(Result)
-	if !ok || r.Benchmark == nil {
+	if !ok {
 		return nil
 	}
-	if _, err := fmt.Fprintf(w, "\n%s\n", r.Benchmark.caption()); err != nil {
-		return fmt.Errorf("writing the caption: %w", err)
+	var lines []string
+	if r.VersionSince != nil {
+		lines = append(lines, fmt.Sprintf("%s by version %d of its definition, in force since %s.", r.Metric, r.Version, moment(*r.VersionSince, true)))
+	}
+	if r.Benchmark != nil {
+		lines = append(lines, r.Benchmark.caption())
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintf(w, "\n%s\n", line); err != nil {
+			return fmt.Errorf("writing the caption: %w", err)
+		}
 	}
 	return nil
 }

@@ -46,6 +46,15 @@ func TestWrite(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", f, diff)
 		}
 	}
+	var b bytes.Buffer
+	since := exampleResult()
+	since.Version, since.VersionSince = 2, new(at("2026-05-04T10:00:00Z"))
+	if err := Write(&b, Table, since); err != nil {
+		t.Fatal(err)
+	}
+	if want := "\n\nchange_failure_rate by version 2 of its definition, in force since 2026-05-04 10:00.\n"; !strings.HasSuffix(b.String(), want) {
+		t.Errorf("the table ends in %q, want %q", b.String(), want)
+	}
 	var bad *RequestError
 	if err := Write(&bytes.Buffer{}, "xml", exampleResult()); !errors.As(err, &bad) || bad.Field != "format" {
 		t.Errorf("format xml: %v", err)
