@@ -319,6 +319,57 @@ func TestDORAAgainstOracle(t *testing.T) {
 	})
 }
 
+// TestAnyRangeAnyGroup: every range, to the minute, and every group of services gives
+// the median, numerator and denominator of the group's own rows; nothing is put
+// together from parts that were aggregated before (issue "The metric engine").
+func TestAnyRangeAnyGroup(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	trial := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		trial++
+		var group []string
+		var rows world
+		for i := range rapid.IntRange(2, 5).Draw(rt, "services") {
+			service := fmt.Sprint("group", trial, ".", i)
+			final, releases, changes := drawWorld(rt, service)
+			if err := w.InsertRows(t.Context(), schema.ReleaseTable, releases); err != nil {
+				rt.Fatal(err)
+			}
+			if err := w.InsertRows(t.Context(), schema.ChangeDeployedTable, changes); err != nil {
+				rt.Fatal(err)
+			}
+			if i == 0 || rapid.Bool().Draw(rt, "in the group") {
+				group = append(group, service)
+				rows.releases, rows.changes = append(rows.releases, final.releases...), append(rows.changes, final.changes...)
+			}
+		}
+		zone, err := time.LoadLocation(rapid.SampledFrom([]string{"Europe/Berlin", "UTC", "America/St_Johns", "Asia/Kathmandu"}).Draw(rt, "zone"))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		from := at("2026-03-15T00:00:00Z").Add(time.Duration(rapid.IntRange(0, 35*24*60).Draw(rt, "from")) * time.Minute)
+		r := Request{
+			Every: rapid.SampledFrom([]Every{Day, Week, Month, Total}).Draw(rt, "every"), From: from,
+			To: from.Add(time.Duration(rapid.IntRange(1, 40*24*60).Draw(rt, "minutes")) * time.Minute), Zone: zone.String(),
+			Filters: map[Dimension][]string{Service: group},
+		}
+		split := rapid.Bool().Draw(rt, "by team")
+		if split {
+			r.By = []Dimension{Team}
+		}
+		r.Metric = rapid.SampledFrom([]string{
+			"lead_time", "failed_deployment_recovery_time", "deployment_frequency", "deployment_days", "change_failure_rate", "deployment_rework_rate",
+		}).Draw(rt, "metric")
+		m, _ := ByID(r.Metric)
+		res, err := w.engine.Get(t.Context(), r)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		compare(rt, m, r, res.Points, rows.entries(r.Metric), zone, split)
+	})
+}
+
 func compare(rt *rapid.T, m Metric, r Request, got []Point, entries []entry, zone *time.Location, split bool) {
 	groups := map[string][]entry{}
 	if !split {
