@@ -14,14 +14,9 @@ import (
 	"github.com/headway-metrics/headway/schema/metrics"
 )
 
-// stages in the order in which a change goes through them.
-func stages() []string {
-	return []string{"lead_time_coding", "lead_time_pickup", "lead_time_review", "lead_time_deploy"}
-}
-
 // leadTimeDetail says where a change's time goes.
 func leadTimeDetail() (*board, error) {
-	m, err := need(teamAndService, append(stages(), "lead_time", "merge_to_production")...)
+	m, err := need(teamAndService, append(metrics.LeadTimeStages(), "lead_time", "merge_to_production")...)
 	if err != nil {
 		return nil, err
 	}
@@ -51,10 +46,11 @@ func leadTimeDetail() (*board, error) {
 
 func stageGauge(m map[string]figure) *bargauge.PanelBuilder {
 	var parts []string
-	for i, id := range stages() {
-		parts = append(parts, fmt.Sprintf("SELECT %d AS position, '%s' AS stage, value, n FROM (\n%s\n)", i, stageName(m[id]), m[id].PointsSQL(slice(m[id], metrics.Total))))
+	for _, id := range metrics.LeadTimeStages() {
+		parts = append(parts, fmt.Sprintf("('%s', %s, %s_n)", stageName(m[id]), id, id))
 	}
-	sql := "SELECT concat(stage, ' (n ', toString(n), ')') AS stage_n, value AS \"Median\"\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)\nORDER BY position"
+	sql := fmt.Sprintf("SELECT concat(stage.1, ' (n ', toString(stage.3), ')') AS stage_n, stage.2 AS \"Median\"\nFROM (\n%s\n)\nARRAY JOIN [%s] AS stage",
+		metrics.StagesSQL(slice(m["lead_time"], metrics.Total)), strings.Join(parts, ", "))
 	return bargauge.NewPanelBuilder().Title("Median of each stage").Datasource(clickhousequery.Ref()).
 		Description(stageDescription(m)).WithTarget(clickhousequery.Table("A", sql)).Unit("s").Min(0).
 		ReduceOptions(common.NewReduceDataOptionsBuilder().Values(true).Calcs([]string{"lastNotNull"}).Fields("")).
@@ -70,24 +66,20 @@ func stageName(m figure) string {
 func stageDescription(m map[string]figure) string {
 	parts := []string{"In which stage do changes wait? Each is a median of its own, over the changes that have the stage; they do not add up to the lead time.", "**Definitions**"}
 	var list []string
-	for _, id := range stages() {
+	for _, id := range metrics.LeadTimeStages() {
 		list = append(list, fmt.Sprintf("- %s (`%s`, version %d). %s", stageName(m[id]), id, m[id].Version, m[id].Definition))
 	}
 	return strings.Join(append(parts, strings.Join(list, "\n"), "**n** counts the changes that have the stage; a stage whose beginning or end is unknown is missing, not zero."), "\n\n")
 }
 
 func stageLines(m map[string]figure) *timeseries.PanelBuilder {
-	var names, joins []string
-	for i, id := range stages() {
-		names = append(names, fmt.Sprintf("s%d.value AS %s", i, quoted(stageName(m[id]))))
-		sql := fmt.Sprintf("(\n%s\n) AS s%d", m[id].PointsSQL(slice(m[id], metrics.Week)), i)
-		if i > 0 {
-			sql = "JOIN " + sql + fmt.Sprintf(" ON s%d.bucket_from = s0.bucket_from", i)
-		}
-		joins = append(joins, sql)
+	var names, counts []string
+	for _, id := range metrics.LeadTimeStages() {
+		names, counts = append(names, id+" AS "+quoted(stageName(m[id]))), append(counts, id+"_n")
 	}
 	// The stage with the fewest changes bounds what the week can say.
-	sql := fmt.Sprintf("SELECT s0.bucket_from AS time, %s, least(s0.n, s1.n, s2.n, s3.n) AS \"n (changes)\"\nFROM %s\nORDER BY time", strings.Join(names, ", "), strings.Join(joins, "\n"))
+	sql := fmt.Sprintf("SELECT bucket_from AS time, %s, least(%s) AS \"n (changes)\"\nFROM (\n%s\n)\nORDER BY time",
+		strings.Join(names, ", "), strings.Join(counts, ", "), metrics.StagesSQL(slice(m["lead_time"], metrics.Week)))
 	return lines("Median of each stage by week", stageDescription(m), sql).Unit("s").OverrideByName("n (changes)", append(tooltipOnly(), property("unit", "short")))
 }
 

@@ -53,11 +53,11 @@ func dataQuality() (*board, error) {
 	place(b, 12, 9, listing(q["dead_letters_by_reason"], `source AS "Source", reason AS "Reason", events AS "n (events)", open AS "Open"`, 300, "No dead letters in this time range"))
 	b.row("What the metrics leave out, or cannot place")
 	share := unitOf("percentunit")
-	place(b, 24, 10, listing(q["coverage"], `metric AS "Metric", rows AS "n (rows)", counted_share AS "Counted", excluded AS "Excluded", no_team AS "No team", `+
+	place(b, 24, 10, listing(q["coverage"], `metric AS "Metric", records AS "Made of", rows AS "n (records)", counted_share AS "Counted", excluded AS "Excluded", no_team AS "No team", `+
 		`no_service AS "No service", no_capability AS "No capability", concat('headway explain ', metric) AS "See the rows with"`, 300, "").
 		OverrideByName("Counted", share).OverrideByName("Excluded", share).OverrideByName("No team", share).
 		OverrideByName("No service", share).OverrideByName("No capability", share))
-	place(b, 12, 9, listing(q["excluded_rows"], `metric AS "Metric", reason AS "Reason", rows AS "n (rows)", concat('headway explain ', metric) AS "See them with"`, 300, "No metric leaves a row out"))
+	place(b, 12, 9, listing(q["excluded_rows"], `metric AS "Metric", reason AS "Reason", rows AS "n (records)", concat('headway explain ', metric) AS "See them with"`, 300, "No metric leaves a row out"))
 	place(b, 12, 9, listing(q["unresolved_commits"], `service AS "Service", unresolved AS "Unknown", releases AS "n (releases)", share AS "Share"`, 300, "No releases in this time range").
 		OverrideByName("Share", unitOf("percentunit")).OverrideByName("Service", serviceLink(UIDDelivery, false)))
 	place(b, 12, 9, listing(q["unmapped_incidents"], `ref AS "Name in the incident", source AS "Source", incidents AS "n (incidents)", last_seen AS "Last seen"`, 300, "Every incident names a known service"))

@@ -44,18 +44,21 @@ type Dimension string
 
 // Dimensions. Every metric names those that its rows have.
 const (
-	Team       Dimension = "team"
-	Service    Dimension = "service"
-	Repo       Dimension = "repo"
-	Kind       Dimension = "kind"
-	Severity   Dimension = "severity"
-	Capability Dimension = "capability"
-	Channel    Dimension = "channel"
-	Template   Dimension = "template"
-	Category   Dimension = "category"
-	Cluster    Dimension = "cluster"
-	Cohort     Dimension = "cohort"
-	Mandated   Dimension = "mandated"
+	Team    Dimension = "team"
+	Service Dimension = "service"
+	Repo    Dimension = "repo"
+	Kind    Dimension = "kind"
+	// Environment is the name of a production environment. A release may have
+	// several: split by it, it counts in each of them, and without the split once.
+	Environment Dimension = "environment"
+	Severity    Dimension = "severity"
+	Capability  Dimension = "capability"
+	Channel     Dimension = "channel"
+	Template    Dimension = "template"
+	Category    Dimension = "category"
+	Cluster     Dimension = "cluster"
+	Cohort      Dimension = "cohort"
+	Mandated    Dimension = "mandated"
 	// SinceRelease is the age of a capability in days, of three digits: "007".
 	SinceRelease    Dimension = "since_release"
 	Theme           Dimension = "theme"
@@ -144,7 +147,9 @@ type Metric struct {
 	Links []Link `json:"links,omitempty"`
 
 	// rows is the SQL of the contributing rows, with the placeholders of
-	// window.expand. Its columns are at, the Dimensions, and rowColumns.
+	// window.expand. Its columns are at, the Dimensions, and rowColumns. With the
+	// dimension Environment it has a column environments too, an array that is
+	// never empty, and {{environment}} where environment comes from.
 	rows string
 	// distinct is the expression of which one row per bucket and group counts
 	// ("" counts every row); of several, the one with the highest numerator.

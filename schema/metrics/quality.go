@@ -1,10 +1,5 @@
 package metrics
 
-import (
-	"fmt"
-	"strings"
-)
-
 // Query is a named question about the data itself.
 type Query struct {
 	ID    string `json:"id"`
@@ -154,51 +149,5 @@ SELECT toString(service_id) AS service, finished_at, deployed_version, url
 FROM releases FINAL
 WHERE baseline = 1 AND finished_at >= {{from}} AND finished_at < {{to}}
 ORDER BY finished_at DESC, service`,
-	}
-}
-
-// excludedRows asks the metrics themselves which rows they leave out and why.
-func excludedRows() Query {
-	var parts []string
-	for _, m := range Catalogue() {
-		if len(m.SplitBy) > 0 {
-			continue // Survey rows are counts of answers, not rows of their own.
-		}
-		parts = append(parts, fmt.Sprintf(`SELECT '%s' AS metric, toString(excluded) AS reason, count() AS rows
-FROM (%s) WHERE at >= {{from}} AND at < {{to}} AND excluded != '' GROUP BY reason`, m.ID, m.rows))
-	}
-	return Query{
-		ID: "excluded_rows", Title: "Rows that no metric counts",
-		Definition: "Rows in the window that a metric leaves out, by metric and reason. Explain a metric to see them.",
-		Columns:    []string{"metric", "reason", "rows"},
-		sql:        "SELECT metric, reason, rows FROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)\nORDER BY metric, rows DESC, reason",
-	}
-}
-
-// coverage asks the metrics themselves how much of what they look at they can
-// count and place.
-func coverage() Query {
-	var parts []string
-	for _, m := range Catalogue() {
-		if len(m.SplitBy) > 0 {
-			continue // Survey rows are counts of answers, not rows of their own.
-		}
-		nameless := func(d Dimension) string {
-			if !m.Has(d) {
-				return "CAST(NULL, 'Nullable(UInt64)')"
-			}
-			return fmt.Sprintf("CAST(countIf(excluded = '' AND %s = '%s'), 'Nullable(UInt64)')", d, None)
-		}
-		parts = append(parts, fmt.Sprintf(`SELECT '%s' AS metric, count() AS rows, countIf(excluded = '') AS counted, %s AS teamless, %s AS serviceless, %s AS unsaid
-FROM (%s) WHERE at >= {{from}} AND at < {{to}} HAVING rows > 0`, m.ID, nameless(Team), nameless(Service), nameless(Capability), m.rows))
-	}
-	return Query{
-		ID: "coverage", Title: "Coverage of each metric",
-		Definition: "Rows that each metric with any looks at in the window, the share that it counts, and of those it counts the share that belongs to no known team, " +
-			"to no known service and to no capability; NULL where the metric has no such split or counts nothing.",
-		Columns: []string{"metric", "rows", "counted_share", "excluded", "no_team", "no_service", "no_capability"},
-		sql: "SELECT metric, rows, counted / nullIf(rows, 0) AS counted_share, 1 - counted_share AS excluded, teamless / nullIf(counted, 0) AS no_team,\n" +
-			"  serviceless / nullIf(counted, 0) AS no_service, unsaid / nullIf(counted, 0) AS no_capability\nFROM (\n" +
-			strings.Join(parts, "\nUNION ALL\n") + "\n)\nORDER BY metric",
 	}
 }

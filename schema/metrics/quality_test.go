@@ -52,8 +52,8 @@ func TestDataQuality(t *testing.T) {
 			"deployment_frequency|not successful|1", "deployment_rework_rate|never reached production|1",
 		},
 		"coverage": {
-			"change_failure_rate|3|0.6666666666666666|0.33333333333333337|0.5|0|<nil>", "deployment_days|3|0.6666666666666666|0.33333333333333337|0.5|0|<nil>",
-			"deployment_frequency|3|0.6666666666666666|0.33333333333333337|0.5|0|<nil>", "deployment_rework_rate|3|0.6666666666666666|0.33333333333333337|0.5|0|<nil>",
+			"change_failure_rate|releases|3|0.6666666666666666|0.33333333333333337|0.5|0|<nil>", "deployment_days|releases|3|0.6666666666666666|0.33333333333333337|0.5|0|<nil>",
+			"deployment_frequency|releases|3|0.6666666666666666|0.33333333333333337|0.5|0|<nil>", "deployment_rework_rate|releases|3|0.6666666666666666|0.33333333333333337|0.5|0|<nil>",
 		},
 		"baselines": {"shop|2026-06-01 10:00:00 +0000 UTC|v1|"},
 	}

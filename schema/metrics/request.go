@@ -62,7 +62,7 @@ func (e *Engine) resolve(ctx context.Context, r Request) (resolved, error) {
 	args := map[string]any{"from": millis(r.From), "to": millis(r.To), "now": millis(e.now()), "zone": zone.String()}
 	return resolved{metric: m, args: args, zone: zone, slice: Slice{
 		From: instant("from"), To: instant("to"), Now: instant("now"), Zone: "{zone:String}",
-		Every: r.Every, By: r.By, Where: conditions(r.Filters, args),
+		Every: r.Every, By: r.By, Where: conditions(r.Filters, r.By, args),
 	}}, nil
 }
 
@@ -120,8 +120,9 @@ func (m Metric) check(r Request) error {
 	return nil
 }
 
-// conditions turns filters into SQL whose values are query parameters.
-func conditions(filters map[Dimension][]string, args map[string]any) []string {
+// conditions turns filters into SQL whose values are query parameters. Without a
+// split a row has all its environments, of which one has to be among the values.
+func conditions(filters map[Dimension][]string, by []Dimension, args map[string]any) []string {
 	var out []string
 	for _, d := range slices.Sorted(maps.Keys(filters)) {
 		if len(filters[d]) == 0 {
@@ -131,6 +132,10 @@ func conditions(filters map[Dimension][]string, args map[string]any) []string {
 		for i, v := range filters[d] {
 			name := fmt.Sprintf("%s_%d", d, i)
 			names[i], args[name] = "{"+name+":String}", v
+		}
+		if d == Environment && !slices.Contains(by, d) {
+			out = append(out, fmt.Sprintf("hasAny(environments, [%s])", strings.Join(names, ", ")))
+			continue
 		}
 		out = append(out, fmt.Sprintf("%s IN (%s)", d, strings.Join(names, ", ")))
 	}

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,12 +13,18 @@ import (
 // there for every group that has rows; without s.By they are always there.
 func (m Metric) PointsSQL(s Slice) string {
 	w, dims := s.window(), m.split(s)
+	agg := m.aggregate(w)
+	return pointsSQL(w, dims, agg.points(), agg, m.counted(s, w, dims))
+}
+
+// pointsSQL is the query of what a select list makes of the cells of agg, in every
+// bucket of each group of the rows, which have the dimensions and a bucket.
+func pointsSQL(w window, dims []Dimension, list string, agg aggregate, rows string) string {
 	group := strings.TrimSuffix(columns(dims), ", ")
 	outer, order := "", "bucket_from"
 	if group != "" {
 		outer, order = "\n  GROUP BY "+group, group+", bucket_from"
 	}
-	agg := m.aggregate(w)
 	return fmt.Sprintf(`SELECT bucket_from, bucket_to, %[1]s%[2]s
 FROM (
   SELECT %[1]sslot.2 AS bucket_from, slot.3 AS bucket_to, toInt64(slot.4) AS days,
@@ -34,7 +41,7 @@ FROM (
   )
   ARRAY JOIN %[7]s AS slot
 )
-ORDER BY %[8]s`, columns(dims), agg.points(), agg.cellNames(), agg.cellExprs(), m.counted(s, w, dims), outer, w.calendar(), order)
+ORDER BY %[8]s`, columns(dims), list, agg.cellNames(), agg.cellExprs(), rows, outer, w.calendar(), order)
 }
 
 // RowsSQL is the query of the rows behind the points of a slice, those that are
@@ -91,7 +98,17 @@ func (m Metric) within(s Slice, w window, from string) string {
 	for _, c := range s.Where {
 		conds = append(conds, "("+c+")")
 	}
-	return fmt.Sprintf("SELECT %s AS bucket, * FROM (\n%s\n) WHERE %s", bucket, w.expand(m.rows), strings.Join(conds, " AND "))
+	return fmt.Sprintf("SELECT %s AS bucket, * FROM (\n%s\n) WHERE %s", bucket, m.rowsIn(w, s.By...), strings.Join(conds, " AND "))
+}
+
+// rowsIn is the SQL of the metric's rows in a window: one for every environment of
+// a release when split by it, else one with all of them.
+func (m Metric) rowsIn(w window, by ...Dimension) string {
+	environment := "arrayStringConcat(environments, ', ')"
+	if slices.Contains(by, Environment) {
+		environment = "arrayJoin(environments)"
+	}
+	return strings.ReplaceAll(w.expand(m.rows), "{{environment}}", environment)
 }
 
 func (m Metric) countsZeroDays() bool { return m.Aggregation == Rate || m.Aggregation == DayShare }

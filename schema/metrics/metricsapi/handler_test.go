@@ -19,12 +19,14 @@ type querier struct{ err error }
 func (q querier) Query(_ context.Context, sql string, _ map[string]any) ([]string, [][]any, error) {
 	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	switch {
+	case strings.Contains(sql, "FROM annotations") && q.err == nil:
+		return []string{"at"}, [][]any{{now}}, nil
 	case strings.HasPrefix(sql, "SELECT bucket_from") && q.err == nil:
 		return []string{"bucket_from", "bucket_to", "team", "value", "p90", "n", "numerator", "denominator", "low", "high", "provisional", "mean", "censored"},
 			[][]any{{now, now, "pay", 0.25, nil, uint64(4), 1., 4., 0.1, 0.5, uint64(1), nil, uint64(0)}}, nil
 	case strings.HasPrefix(sql, "SELECT at") && q.err == nil:
-		return []string{"at", "team", "service", "value", "numerator", "denominator", "censored", "subject", "title", "url", "rule", "evidence", "excluded"},
-			[][]any{{now, "pay", "shop", nil, 1., 1., uint64(0), "r1", "shop v1", "https://example.com", "rollback", "r2", ""}}, nil
+		return []string{"at", "team", "service", "repo", "environment", "value", "numerator", "denominator", "censored", "subject", "title", "url", "rule", "evidence", "excluded"},
+			[][]any{{now, "pay", "shop", "acme/shop", "eu, us", nil, 1., 1., uint64(0), "r1", "shop v1", "https://example.com", "rollback", "r2", ""}}, nil
 	case q.err == nil:
 		return []string{"zone"}, [][]any{{"UTC"}}, nil
 	}
@@ -53,7 +55,7 @@ func TestHandler(t *testing.T) {
 			"points", "GET", "/v1/metrics/change_failure_rate?by=team&every=week&from=2026-06-01&to=2026-06-08",
 			querier{},
 			200, "application/json",
-			[]string{`"metric": "change_failure_rate"`, `"value": 0.25`, `"p90": null`, `"low": 0.1`, `"provisional": true`, `"team": "pay"`},
+			[]string{`"metric": "change_failure_rate"`, `"version_since": "2026-06-01T00:00:00Z"`, `"value": 0.25`, `"p90": null`, `"low": 0.1`, `"provisional": true`, `"team": "pay"`},
 		},
 		{
 			"points beside an edition", "GET", "/v1/metrics/change_failure_rate?by=team&benchmark=2024",
