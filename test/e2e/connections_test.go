@@ -91,6 +91,16 @@ func connections(t *testing.T) map[string]connection {
 				"/rest/api/3/search/jql": `{"issues": [` + payload(t, "jira", "request_served") + `], "isLast": true}`,
 			}),
 		},
+		"kubernetes": {
+			config: "clusters: [{name: eu-1, environment: production, url: SYSTEM, token_file: secret}]",
+			system: answers(map[string]string{
+				"/apis/apps/v1/deployments": `{"kind": "PartialObjectMetadataList", "metadata": {"resourceVersion": "7"}, "items": [{"metadata": {"name": "shop", "namespace": "shop",
+					"uid": "u1", "resourceVersion": "5", "creationTimestamp": "2026-05-01T10:00:00Z", "labels": {"app": "shop"}}}]}`,
+				"/apis/apps/v1/statefulsets": `{"kind": "PartialObjectMetadataList", "metadata": {}, "items": []}`,
+				"/apis/apps/v1/daemonsets":   `{"kind": "PartialObjectMetadataList", "metadata": {}, "items": []}`,
+				"/apis/batch/v1/cronjobs":    `{"kind": "PartialObjectMetadataList", "metadata": {}, "items": []}`,
+			}),
+		},
 		"linear": {
 			config: secrets + token + "url: SYSTEM\nhistory: 87600h", scheme: hex("Linear-Signature", ""), change: ofNow,
 			system: answers(map[string]string{"/graphql": `{"data": {"issues": {"nodes": [` + payload(t, "linear", "listed_bug") + `], "pageInfo": {}}}}`}),

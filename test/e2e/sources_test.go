@@ -29,6 +29,9 @@ const theSecret = "whsec_ZXZlcnktc291cmNlLW9mLXRoZS1yZWdpc3RyeQ=="
 
 func theSecrets() []secret.String { return []secret.String{theSecret} }
 
+// sendTimeout is how long it may take until something of every source became facts.
+const sendTimeout = time.Minute
+
 // connection is what a source needs to send.
 type connection struct {
 	// config is its part of headway.yaml; SYSTEM stands for the address of its system.
@@ -84,12 +87,12 @@ func TestEverySourceSends(t *testing.T) {
 			in.deliver(up, e, c)
 		}
 	}
-	in.eventually("waiting until every source has sent facts", settleTimeout, func(context.Context) error {
+	in.eventually("waiting until every source has sent facts", sendTimeout, func(context.Context) error {
 		var missing []string
 		rows := in.health()
 		for _, name := range names {
 			if rows[name]["understood"] == "" || rows[name]["understood"] == "0" {
-				missing = append(missing, name)
+				missing = append(missing, name+" "+rows[name]["error"])
 			}
 		}
 		if len(missing) > 0 {
