@@ -2,14 +2,11 @@ package backstage
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -213,8 +210,7 @@ func TestSecretAnnotationIsTakenOut(t *testing.T) {
 
 // portal is a Backstage backend.
 type portal struct {
-	*httptest.Server
-	mu       sync.Mutex
+	*collectortest.API
 	entities []map[string]any
 	// hidden entities are not listed, but known by name.
 	hidden map[string]bool
@@ -226,15 +222,8 @@ type portal struct {
 func newPortal(t *testing.T) *portal {
 	t.Helper()
 	p := &portal{hidden: map[string]bool{}}
-	p.Server = httptest.NewServer(p)
-	t.Cleanup(p.Close)
+	p.API = collectortest.NewAPI(t, p.serve)
 	return p
-}
-
-func (p *portal) do(change func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	change()
 }
 
 func (p *portal) entity(kind, name, owner string, groups ...string) map[string]any {
@@ -244,9 +233,7 @@ func (p *portal) entity(kind, name, owner string, groups ...string) map[string]a
 	}
 }
 
-func (p *portal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (p *portal) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "Bearer hunter2" {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -332,7 +319,7 @@ func TestEmitsOnlyWhatChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	later := now.Add(15 * 24 * time.Hour)
-	p.do(func() {
+	p.Change(func() {
 		p.entities[0] = p.entity("Component", "shop", "b")
 		p.entities[2] = p.entity("User", "ada", "", "b")
 	})
@@ -376,7 +363,7 @@ func TestRemovedEntityIsAskedForByName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.do(func() {
+	p.Change(func() {
 		p.hidden["component/default/shop"] = true
 		p.entities = p.entities[:1]
 	})
@@ -403,33 +390,11 @@ func TestRemovedEntityIsAskedForByName(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	t.Parallel()
-	code := func(n int) func(http.ResponseWriter, *http.Request) bool {
-		return func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(n); return true }
-	}
-	for name, c := range map[string]struct {
-		fail func(http.ResponseWriter, *http.Request) bool
-		want string
-	}{
-		"401":       {code(http.StatusUnauthorized), "token is wrong"},
-		"500":       {code(http.StatusInternalServerError), "answers 500"},
-		"429":       {code(http.StatusTooManyRequests), "answers 429"},
-		"truncated": {func(w http.ResponseWriter, _ *http.Request) bool { _, _ = w.Write([]byte(`{"items":[`)); return true }, "cut off"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := newPortal(t)
-			p.fail = c.fail
-			var pub collectortest.Publisher
-			_, err := p.source(t, now).Poll(t.Context(), nil, pub.Publish)
-			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") || len(pub.Events()) > 0 {
-				t.Errorf("error is %v", err)
-			}
-			var retry *collectors.RetryAfterError
-			if errors.As(err, &retry) != (name == "429") {
-				t.Errorf("error is %v", err)
-			}
-		})
-	}
+	p := newPortal(t)
+	p.entities = []map[string]any{p.entity("Component", "shop", "a"), p.entity("User", "ada", "", "a")}
+	p.tasks = []map[string]any{{"id": "t1", "status": "completed", "createdAt": now.Add(-time.Hour), "lastHeartbeatAt": now.Add(-time.Hour)}}
+	poller := func() collectors.Poller { return p.source(t, now) }
+	collectortest.CheckFailures(t, p.API, "hunter2", poller)
 }
 
 func TestResumesAfterTheLastGoodPage(t *testing.T) {
@@ -450,7 +415,7 @@ func TestResumesAfterTheLastGoodPage(t *testing.T) {
 	if err == nil || len(pub.Events()) != entityPage {
 		t.Fatalf("%d events (%v)", len(pub.Events()), err)
 	}
-	p.do(func() { p.fail = nil })
+	p.Change(func() { p.fail = nil })
 	if _, err = p.source(t, now).Poll(t.Context(), cur, pub.Publish); err != nil || len(pub.Events()) != entityPage+10 {
 		t.Errorf("%d events (%v)", len(pub.Events()), err)
 	}
@@ -477,7 +442,7 @@ func TestTasksThatChange(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t)
 	set := func(status, heartbeat string) {
-		p.do(func() {
+		p.Change(func() {
 			p.tasks = []map[string]any{{"id": "t", "status": status, "createdAt": "2026-05-09T10:00:00Z", "lastHeartbeatAt": heartbeat}}
 		})
 	}

@@ -2,14 +2,11 @@ package jira
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -134,10 +131,18 @@ func TestIncidentUpdates(t *testing.T) {
 	}
 }
 
+// TestOffsetWithoutColon: 2026-05-01T10:00:00.000+0200 is no RFC 3339.
+func TestOffsetWithoutColon(t *testing.T) {
+	t.Parallel()
+	want := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
+	if tk := facts(t, "incident_reopened")[0].(*schema.Ticket); !tk.CreatedAt.Equal(want) {
+		t.Errorf("created at %s, want %s", tk.CreatedAt, want)
+	}
+}
+
 // server is Jira with both searches.
 type server struct {
-	*httptest.Server
-	mu     sync.Mutex
+	*collectortest.API
 	issues int
 	// searches are the JQL asked for.
 	searches []string
@@ -147,14 +152,11 @@ type server struct {
 func newServer(t *testing.T, issues int) *server {
 	t.Helper()
 	s := &server{issues: issues}
-	s.Server = httptest.NewServer(s)
-	t.Cleanup(s.Close)
+	s.API = collectortest.NewAPI(t, s.serve)
 	return s
 }
 
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	cloud := strings.HasPrefix(r.URL.Path, "/rest/api/3")
 	if _, p, _ := r.BasicAuth(); cloud && p != "hunter2" || !cloud && r.Header.Get("Authorization") != "Bearer hunter2" {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -203,9 +205,11 @@ func (s *server) source(t *testing.T, kind string) *Source {
 		c.Kind, c.URL, c.Email, c.Token, c.JQL = kind, s.URL, "a@example.com", "hunter2", "project = PLAT"
 	})
 	src.client.HTTP = s.Client()
-	src.now = func() time.Time { return time.Date(2026, 5, 10, 12, 0, 0, 0, time.UTC) }
+	src.now = func() time.Time { return now }
 	return src
 }
+
+var now = time.Date(2026, 5, 10, 12, 0, 0, 0, time.UTC)
 
 func TestPollContract(t *testing.T) {
 	t.Parallel()
@@ -254,37 +258,26 @@ func TestNextSearchBeginsWhereThisOneBegan(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	t.Parallel()
-	code := func(n int) func(http.ResponseWriter, *http.Request) bool {
-		return func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(n); return true }
-	}
-	for name, c := range map[string]struct {
-		fail func(http.ResponseWriter, *http.Request) bool
-		want string
-	}{
-		"401": {code(http.StatusUnauthorized), "token is wrong"},
-		"500": {code(http.StatusInternalServerError), "answers 500"},
-		"410": {code(http.StatusGone), "set sources.jira.kind to cloud"},
-		"429": {code(http.StatusTooManyRequests), "answers 429"},
-		"truncated": {func(w http.ResponseWriter, _ *http.Request) bool {
-			_, _ = w.Write([]byte(`{"issues":[`))
-			return true
-		}, "cut off"},
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, kind := range []string{Cloud, DataCenter} {
+		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, 5)
-			s.fail = c.fail
-			var p collectortest.Publisher
-			before := collectors.Cursor(`{"since":"2026-05-10T11:00:00Z"}`)
-			after, err := s.source(t, DataCenter).Poll(t.Context(), before, p.Publish)
-			if err == nil || !strings.Contains(err.Error(), c.want) || string(after) != string(before) || strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("cursor %s, error %v", after, err)
-			}
-			var retry *collectors.RetryAfterError
-			if errors.As(err, &retry) != (name == "429") {
-				t.Errorf("error is %v", err)
-			}
+			s := newServer(t, 2*pageSize+1)
+			poller := func() collectors.Poller { return s.source(t, kind) }
+			collectortest.CheckFailures(t, s.API, "hunter2", poller)
+			collectortest.CheckBackfill(t, s.API, poller, now.AddDate(-1, 0, 0), now.AddDate(0, 0, -1))
 		})
+	}
+}
+
+// TestOldSearchIsGone: the Cloud has closed the search that a Data Center has.
+func TestOldSearchIsGone(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 1)
+	s.fail = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusGone); return true }
+	before := collectors.Cursor(`{"since":"2026-05-10T11:00:00Z"}`)
+	after, err := s.source(t, DataCenter).Poll(t.Context(), before, (&collectortest.Publisher{}).Publish)
+	if err == nil || !strings.Contains(err.Error(), "set sources.jira.kind to cloud") || string(after) != string(before) {
+		t.Errorf("cursor %s, error %v", after, err)
 	}
 }
 
@@ -303,22 +296,20 @@ func TestResumesInsideASearch(t *testing.T) {
 	if err == nil || !strings.Contains(string(cur), "page-200") || len(p.Events()) != 200 {
 		t.Fatalf("cursor %s after %d events (%v)", cur, len(p.Events()), err)
 	}
-	s.mu.Lock()
-	s.fail = nil
-	s.mu.Unlock()
+	s.Change(func() { s.fail = nil })
 	if _, err = s.source(t, Cloud).Poll(t.Context(), cur, p.Publish); err != nil || len(p.Events()) != 350 {
 		t.Errorf("%d events (%v)", len(p.Events()), err)
 	}
 	// An expired page token begins the search anew.
-	s.mu.Lock()
-	s.fail = func(w http.ResponseWriter, r *http.Request) bool {
-		if r.URL.Query().Get("nextPageToken") != "" {
-			w.WriteHeader(http.StatusBadRequest)
-			return true
+	s.Change(func() {
+		s.fail = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Query().Get("nextPageToken") != "" {
+				w.WriteHeader(http.StatusBadRequest)
+				return true
+			}
+			return false
 		}
-		return false
-	}
-	s.mu.Unlock()
+	})
 	after, err := s.source(t, Cloud).Poll(t.Context(), cur, p.Publish)
 	if err == nil || strings.Contains(string(after), "page-") {
 		t.Errorf("cursor %s (%v)", after, err)

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +18,6 @@ import (
 
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/collectortest"
-	"github.com/headway-metrics/headway/collectors/rest"
 	"github.com/headway-metrics/headway/internal/secret"
 	"github.com/headway-metrics/headway/schema"
 )
@@ -174,32 +171,21 @@ func TestSeveralSubscriptionsSendOneUpdate(t *testing.T) {
 
 // server is PagerDuty's REST API with a few incidents.
 type server struct {
-	*httptest.Server
-	mu        sync.Mutex
+	*collectortest.API
 	incidents []map[string]any
-	requests  []string
-	// fail, when set, answers instead.
-	fail func(w http.ResponseWriter) bool
 }
 
 func newServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{}
-	s.Server = httptest.NewServer(s)
-	t.Cleanup(s.Close)
+	s.API = collectortest.NewAPI(t, s.serve)
 	return s
 }
 
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests = append(s.requests, r.URL.String())
+func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	if r.Header.Get("Authorization") != "Token token=hunter2" {
 		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	if s.fail != nil && s.fail(w) {
 		return
 	}
 	q := r.URL.Query()
@@ -232,8 +218,6 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) add(id, status, created, changed string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.incidents = append(s.incidents, map[string]any{"id": id, "status": status, "created_at": created, "last_status_change_at": changed, "title": "T", "surprise": 1})
 }
 
@@ -270,10 +254,11 @@ func TestWindowsAreBelowSixMonths(t *testing.T) {
 	if _, err := collectortest.CatchUp(t, s.source(t, now, 700*24*time.Hour), nil, &p); err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Events()) != 1 || len(s.requests) < 4 {
-		t.Errorf("%d events in %d requests", len(p.Events()), len(s.requests))
+	requests := s.Requests()
+	if len(p.Events()) != 1 || len(requests) < 4 {
+		t.Errorf("%d events in %d requests", len(p.Events()), len(requests))
 	}
-	for _, r := range s.requests {
+	for _, r := range requests {
 		m := regexp.MustCompile(`since=([^&]+)&.*until=([^&]+)`).FindStringSubmatch(strings.ReplaceAll(r, "%3A", ":"))
 		since, _ := time.Parse(time.RFC3339, m[1])
 		until, _ := time.Parse(time.RFC3339, m[2])
@@ -293,10 +278,10 @@ func TestOlderIncidentThatIsResolvedNow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.mu.Lock()
-	s.incidents = s.incidents[:1]
-	s.incidents[0]["status"], s.incidents[0]["last_status_change_at"] = "resolved", "2026-05-12T00:00:00Z"
-	s.mu.Unlock()
+	s.Change(func() {
+		s.incidents = s.incidents[:1]
+		s.incidents[0]["status"], s.incidents[0]["last_status_change_at"] = "resolved", "2026-05-12T00:00:00Z"
+	})
 	later := s.source(t, now.Add(5*24*time.Hour), 24*time.Hour)
 	if cur, err = later.Poll(t.Context(), cur, p.Publish); err != nil {
 		t.Fatal(err)
@@ -333,38 +318,15 @@ func TestMoreIncidentsThanAWindowServes(t *testing.T) {
 	}
 }
 
-func TestFailuresKeepTheCursor(t *testing.T) {
+func TestFailures(t *testing.T) {
 	t.Parallel()
-	for name, fail := range map[string]func(w http.ResponseWriter) bool{
-		"500":       func(w http.ResponseWriter) bool { w.WriteHeader(http.StatusInternalServerError); return true },
-		"truncated": func(w http.ResponseWriter) bool { _, _ = w.Write([]byte(`{"incidents":[{"id`)); return true },
-		"429": func(w http.ResponseWriter) bool {
-			w.Header().Set("Ratelimit-Reset", "17")
-			w.WriteHeader(http.StatusTooManyRequests)
-			return true
-		},
-		"401": func(w http.ResponseWriter) bool { w.WriteHeader(http.StatusUnauthorized); return true },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newServer(t)
-			s.fail = fail
-			var p collectortest.Publisher
-			before := collectors.Cursor(`{"until":"2026-05-09T00:00:00Z"}`)
-			after, err := s.source(t, now, time.Hour).Poll(t.Context(), before, p.Publish)
-			if err == nil || string(after) != string(before) || strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("cursor %s, error %v", after, err)
-			}
-			var retry *collectors.RetryAfterError
-			if errors.As(err, &retry) != (name == "429") || retry != nil && retry.After != 17*time.Second {
-				t.Errorf("wait is %v", retry)
-			}
-			var status *rest.StatusError
-			if name == "401" && (!errors.As(err, &status) || !strings.Contains(err.Error(), "token is wrong")) {
-				t.Errorf("error is %v", err)
-			}
-		})
-	}
+	s := newServer(t)
+	s.add("OLD", "resolved", "2025-02-01T00:00:00Z", "2025-02-02T00:00:00Z")
+	s.add("OPEN", "triggered", "2026-05-09T12:00:00Z", "2026-05-09T12:00:00Z")
+	poller := func() collectors.Poller { return s.source(t, now, 700*24*time.Hour) }
+	collectortest.CheckFailures(t, s.API, "hunter2", poller)
+	collectortest.CheckResumes(t, s.API, 2, poller)
+	collectortest.CheckBackfill(t, s.API, poller, now.AddDate(-3, 0, 0), now.AddDate(0, 0, -1))
 }
 
 func TestConfigNamesKeyAndFix(t *testing.T) {
