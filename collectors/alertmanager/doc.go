@@ -5,11 +5,15 @@
 // The traps, each with a test of its name:
 //   - a group is sent again and again while it fires, whole each time: an incident is
 //     the alert's fingerprint and start, so that a repetition is the same and the next
-//     time is another;
-//   - several Alertmanagers send the same alert;
-//   - one group holds alerts that fire and alerts that ended;
-//   - a group that was cut (truncatedAlerts) does not say what is missing;
-//   - the end of an alert that fires is the year 1, or lies ahead.
+//     time is another (TestRepetitionIsTheSameIncident, TestNextTimeIsAnotherIncident);
+//   - several Alertmanagers send the same alert
+//     (TestSeveralAlertmanagersSendOneIncident);
+//   - one group holds alerts that fire and alerts that ended
+//     (TestGroupOfFiringAndResolvedAlerts);
+//   - a group that was cut (truncatedAlerts) does not say what is missing
+//     (TestTruncatedGroupGivesWhatItHolds);
+//   - the end of an alert that fires is the year 1, or lies ahead
+//     (TestEndOfAnAlertThatFiresIsNone).
 //
 // Nothing is asked for: Alertmanager keeps no history.
 package alertmanager

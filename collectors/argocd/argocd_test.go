@@ -218,8 +218,8 @@ func TestOnlyWhatChangedIsEmitted(t *testing.T) {
 	}
 }
 
-// TestCursorInTheMiddle: what was published of a listing is not published again.
-func TestCursorInTheMiddle(t *testing.T) {
+// TestResumesInTheMiddle: what was published of a listing is not published again.
+func TestResumesInTheMiddle(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, 2*batch)
 	calls := 0

@@ -4,6 +4,24 @@
 // An event holds one webhook payload, or objects of the REST API verbatim in an
 // envelope of the same shape (type "github.rest.…"), so that one parser reads
 // both. Nothing but this package may use go-github.
+//
+// The traps, each with a test of its name:
+//   - pull requests cannot be asked for by their change: they are listed by it, newest
+//     first, down to what is known (TestOnlyWhatChangedIsRead);
+//   - a request that was closed without being merged has a merge_commit_sha all the
+//     same, of a merge that was only tried (TestClosedIsNotMerged);
+//   - a deployment that another one replaced gets the status inactive, which ends
+//     nothing (TestInactiveEndsNothing);
+//   - go-github's types drop fields: objects are kept as they come
+//     (TestWhatTheClientDropsIsKept);
+//   - GitHub never repeats a delivery by itself: it is asked to
+//     (TestSweepAsksForWhatFailed);
+//   - requests are limited by the hour and besides when they are many at once, and
+//     retry-after must be kept (TestTrouble, TestBackfillLeavesBudget);
+//   - answers of 304 cost nothing: what is known is asked for by its ETag
+//     (TestNothingNewIsFree);
+//   - an alert of a leaked secret may hold the secret
+//     (TestTheSecretOfAnAlertIsNotKept).
 package github
 
 import (

@@ -7,20 +7,26 @@
 // it only asks: its types drop fields, so objects are kept as they come.
 //
 // The traps, each with a test of its name:
-//   - times come in three forms: RFC 3339, "… UTC" and "… +0200";
-//   - a push lists at most 20 commits, the newest; the REST API has the others;
-//   - a push does not say that it was forced, so what it says of parents is
-//     believed of the default branch only;
-//   - a deployment's webhook has no full SHA: it is at the end of commit_url;
-//   - a job that may fail leaves its pipeline green: the job tells of its
-//     deployment, never the pipeline;
-//   - a deployment is told by its own webhook, its job, its pipeline and the REST
-//     API, and is one: it has the id of its job;
-//   - an incident is a work_item of type Incident, an issue is an issue;
-//   - no webhook but that of the merge says when a request was merged;
-//   - a squash or a fast-forward leaves no merge commit;
-//   - a request from a fork may have a branch of any name, also "main";
-//   - e-mail addresses may be "[REDACTED]"; none is read.
+//   - times come in three forms: RFC 3339, "… UTC" and "… +0200"
+//     (TestThreeFormsOfTime);
+//   - a push lists at most 20 commits, the newest; the REST API has the others
+//     (TestPushOfMoreThan20Commits);
+//   - a push does not say that it was forced, so what it says of parents is believed of
+//     the default branch only (TestPushMayBeForced);
+//   - a deployment's webhook has no full SHA: it is at the end of commit_url
+//     (TestDeploymentHookWithoutFullSHA);
+//   - a job that may fail leaves its pipeline green: the job tells of its deployment,
+//     never the pipeline (TestGreenPipelineFailedDeployment);
+//   - a deployment is told by its own webhook, its job, its pipeline and the REST API,
+//     and is one: it has the id of its job (TestOneDeploymentToldSeveralTimes);
+//   - an incident is a work_item of type Incident, an issue is an issue
+//     (TestIncidentIsAWorkItem);
+//   - no webhook but that of the merge says when a request was merged
+//     (TestOnlyTheMergeSaysWhen);
+//   - a squash or a fast-forward leaves no merge commit (TestSHAOfAMerge);
+//   - a request from a fork may have a branch of any name, also "main"
+//     (TestForkWithABranchOfTheSameName);
+//   - e-mail addresses may be "[REDACTED]"; none is read (TestRedactedEmail).
 package gitlab
 
 import (

@@ -202,3 +202,20 @@ func TestTagIsDeletedAndMadeAgain(t *testing.T) {
 		t.Error("a tag that was made again is not there")
 	}
 }
+
+// TestOnlyTheMergeSaysWhen: a webhook of a later change has the state merged and no time
+// of it, and must not replace the one that had.
+func TestOnlyTheMergeSaysWhen(t *testing.T) {
+	t.Parallel()
+	events := collectortest.Events(t, gitlab.Name, "testdata")
+	facts, err := newSource(t).Normalize(events["merge-merged"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := facts[0].(*schema.Change); c.MergedAt == nil || !c.MergedAt.Equal(time.Date(2026, 5, 1, 11, 0, 0, 0, time.UTC)) {
+		t.Errorf("merged at %v", c.MergedAt)
+	}
+	if _, err := newSource(t).Normalize(events["merge-updated-later"]); err == nil || err.Error() != "ignored: GitLab merge request changed after it was merged" {
+		t.Errorf("changed later: %v", err)
+	}
+}

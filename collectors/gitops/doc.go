@@ -8,13 +8,15 @@
 // that a corrected rule can be applied to history.
 //
 // The traps, each with a test of its name:
-//   - a file that is broken YAML at one commit: that event goes to the dead
-//     letters, and the next good state is compared with the last good one, so that
-//     repairing a file is no promotion;
-//   - a file that is moved and means the same service and environment is none either;
-//   - a version such as 1.10 is a number to YAML; it is read as written;
-//   - an image's digest is no commit;
-//   - a forced push takes promotions back that are no longer in the history.
+//   - a file that is broken YAML at one commit: that event goes to the dead letters,
+//     and the next good state is compared with the last good one, so that repairing a
+//     file is no promotion (TestBrokenYAMLAtOneCommit);
+//   - a file that is moved and means the same service and environment is none either
+//     (TestFileMovedDeletedAndMadeAgain);
+//   - a version such as 1.10 is a number to YAML; it is read as written (TestYAML);
+//   - an image's digest is no commit (TestValues);
+//   - a forced push takes promotions back that are no longer in the history
+//     (TestForcedPushTakesPromotionsBack).
 //
 // The finished time is the commit's, as nothing here knows when a controller
 // applied it; Argo CD does, and has its own source. No application repository is

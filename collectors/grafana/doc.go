@@ -3,10 +3,13 @@
 // alerts that are about Grafana itself.
 //
 // The traps, each with a test of its name:
-//   - a group is sent again while it fires, as by Alertmanager;
-//   - version is "1", not "4";
-//   - with a timestamp header the signature is of the timestamp, a colon and the body;
-//   - a Grafana without signatures sends a token;
+//   - a group is sent again while it fires, as by Alertmanager
+//     (TestRepetitionIsTheSameIncident);
+//   - version is "1", not "4" (TestTestdata);
+//   - with a timestamp header the signature is of the timestamp, a colon and the body
+//     (TestSignatureWithTimestamp);
+//   - a Grafana without signatures sends a token (TestTokenOfAGrafanaThatDoesNotSign);
 //   - DatasourceNoData, DatasourceError and the contact point's test carry the labels
-//     of a rule, or any, and are no trouble of a service.
+//     of a rule, or any, and are no trouble of a service
+//     (TestAlertsAboutGrafanaAreNoIncidents).
 package grafana

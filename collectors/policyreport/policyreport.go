@@ -4,9 +4,13 @@
 // JSON, one or a list as "kubectl get -o json" prints it. Asking the Kubernetes API
 // may not enter.
 //
-// The traps, each with a test of its name: the resource is the report's scope when a
-// result names none; a result without a time is of when the report came; one
-// report may say two things of one check, of which the worse counts.
+// The traps, each with a test of its name:
+//   - the resource is the report's scope when a result names none
+//     (TestTheResourceIsTheScopeWhenNoneIsNamed);
+//   - a result without a time is of when the report came
+//     (TestAResultWithoutATimeIsOfTheReport);
+//   - one report may say two things of one check, of which the worse counts
+//     (TestTheWorseOfTwoResultsCounts).
 package policyreport
 
 import (

@@ -4,15 +4,17 @@
 //
 // The traps, each with a test of its name:
 //   - partialFingerprints name a result across files, rules do not; results without
-//     them are named by rule and place;
-//   - the level of a result is its rule's when it has none, and a warning when the
-//     rule has none either; security-severity says more than the level;
+//     them are named by rule and place (TestPartialFingerprintsNameAResult);
+//   - the level of a result is its rule's when it has none, and a warning when the rule
+//     has none either; security-severity says more than the level
+//     (TestTheLevelIsThatOfTheRule);
 //   - a suppressed result was dismissed; one whose baselineState is absent is gone;
-//     results of a kind other than fail are none;
-//   - a run that did not succeed ends nothing;
-//   - a scan of a pull request is not one of what runs;
+//     results of a kind other than fail are none
+//     (TestSuppressedAbsentAndPassingResults);
+//   - a run that did not succeed ends nothing (TestARunThatDidNotSucceedEndsNothing);
+//   - a scan of a pull request is not one of what runs (TestAPullRequestIsNotWhatRuns);
 //   - scanners for secrets write the secret into the snippet: it is taken out before
-//     anything is kept.
+//     anything is kept (TestTheSecretInASnippetIsNotKept).
 package sarif
 
 import (

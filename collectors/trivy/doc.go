@@ -5,13 +5,17 @@
 // is fixed.
 //
 // The traps, each with a test of its name:
-//   - an image has another tag in every report: the target is the image without it;
-//   - a report of the operator names a ReplicaSet, whose name ends in a hash;
-//   - one weakness stands in a report once for each layer or file;
-//   - checks that pass are in the report too;
-//   - the operator wraps its reports when it also tells of deleted ones;
-//   - matches of secrets, although Trivy masks them, are taken out before anything
-//     is kept.
+//   - an image has another tag in every report: the target is the image without it
+//     (TestTheTargetIsTheImageWithoutItsTag);
+//   - a report of the operator names a ReplicaSet, whose name ends in a hash
+//     (TestAReplicaSetIsItsDeployment);
+//   - one weakness stands in a report once for each layer or file
+//     (TestAWeaknessStandsOnceAndPassesNot);
+//   - checks that pass are in the report too (TestAWeaknessStandsOnceAndPassesNot);
+//   - the operator wraps its reports when it also tells of deleted ones
+//     (TestADeletedWorkloadHasNoFindings);
+//   - matches of secrets, although Trivy masks them, are taken out before anything is
+//     kept (TestTheMatchOfASecretIsNotKept).
 package trivy
 
 import (

@@ -65,8 +65,8 @@ func repository(readme string) fstest.MapFS {
 //
 // The traps, each with a test of its name:
 //   - the first
-//     trap;
-//   - the second.
+//     trap (TestFirst);
+//   - the second (of two) (TestSecond, TestThird).
 //
 // Lists elsewhere:
 //   - do not count.
@@ -129,7 +129,7 @@ func TestThePageHoldsKeysTrapsAndPlans(t *testing.T) {
 		"| Cost | [Made Up](#made-up) | `made` | – | – | `tags` |",
 		"| `rules` | list of mapping |  | What counts |",
 		"| `rules[].kind` | `a`, `b` | `a` |  |",
-		"- the first trap\n- the second\n",
+		"- the first trap (`TestFirst`)\n- the second (of two) (`TestSecond`, `TestThird`)\n",
 		"| Workloads | ECS and Fargate | `ecs` | *planned* | *planned* | |",
 	} {
 		if !strings.Contains(string(page), want) {

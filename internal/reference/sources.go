@@ -77,7 +77,7 @@ type described struct {
 	paths   []string
 	// past says that more of it can be asked for.
 	past  bool
-	traps []string
+	traps []Trap
 	keys  []key
 }
 
@@ -94,7 +94,7 @@ func describe(fsys fs.FS, e collectors.Entry) (described, error) {
 	}
 	d.paths = Paths(src)
 	_, d.past = src.(collectors.Backfiller)
-	d.traps, err = traps(fsys, Folder(e))
+	d.traps, err = Traps(fsys, Folder(e))
 	return d, err
 }
 
@@ -133,9 +133,9 @@ func (d described) write(b *bytes.Buffer) {
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", k.path, k.kind, k.preset, strings.ReplaceAll(k.meaning, "|", `\|`))
 	}
 	if len(d.traps) > 0 {
-		b.WriteString("\nTraps, each with a test of its name:\n\n")
+		b.WriteString("\nTraps, each with the tests that hold it:\n\n")
 		for _, t := range d.traps {
-			fmt.Fprintf(b, "- %s\n", t)
+			fmt.Fprintf(b, "- %s (%s)\n", t.Text, strings.Join(code(t.Tests), ", "))
 		}
 	}
 }

@@ -6,6 +6,16 @@
 // CDEvents cannot say which commit or repository a service was deployed from,
 // nor that a deployment failed. Senders that know add customData.headway (see
 // Extra).
+//
+// The traps, each with a test of its name:
+//   - v0.3 and v0.4 say their version in context.version, v0.5 in context.specversion
+//     (TestWhatOnlyLooksWrong);
+//   - there is no type of a deployment that failed: a pipeline run's outcome says it,
+//     when the sender names the service (TestEveryType);
+//   - a change carries no SHA, so that a merge without one links to nothing
+//     (TestEveryType);
+//   - one element of a batch that cannot be read must not take the others with it
+//     (TestOneBadElementLeavesTheOthers).
 package events
 
 import (
