@@ -87,6 +87,7 @@ func fetched() []string { return []string{"git", "gitops"} }
 func withoutPast() map[string]string {
 	return map[string]string{
 		"argocd":     "its API has the last ten syncs of an application, and every poll reads them all",
+		"crossplane": "the API knows what is there now",
 		"git":        "the first poll reads the whole history",
 		"gitops":     "the first poll reads the whole history",
 		"kubernetes": "the API knows what is there now",

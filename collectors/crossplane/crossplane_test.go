@@ -161,9 +161,9 @@ func TestFailures(t *testing.T) {
 	collectortest.CheckFailures(t, s.API, kubeapitest.Token, func() collectors.Poller { return source(t, s) })
 }
 
-// TestClusterThatWasReadIsNotToldAgain: the cursor in the middle of two clusters holds
+// TestResumesBehindAClusterThatWasRead: the cursor in the middle of two clusters holds
 // what was said of the first one.
-func TestClusterThatWasReadIsNotToldAgain(t *testing.T) {
+func TestResumesBehindAClusterThatWasRead(t *testing.T) {
 	t.Parallel()
 	a, b := cluster(t, "v2"), cluster(t, "v2")
 	b.Forbidden = []string{"compositeresourcedefinitions"}

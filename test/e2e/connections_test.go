@@ -57,8 +57,16 @@ func connections(t *testing.T) map[string]connection {
 			}),
 		},
 		"copilot": {config: token + "url: SYSTEM\nhistory: 24h\norganizations: [acme]", system: copilot()},
-		"events":  {config: token, scheme: shared},
-		"git":     {config: "repositories: [{name: generated, url: '" + repository(t) + "'}]"},
+		"crossplane": {
+			config: "clusters: [{name: eu-1, url: SYSTEM, token_file: secret}]\nrules: [{resource: 'Database/{team}/*', capability: database, channel: self_service}]",
+			system: answers(map[string]string{
+				"/apis/apiextensions.crossplane.io/v2/compositeresourcedefinitions": `{"kind": "CompositeResourceDefinitionList", "metadata": {}, "items": [{"spec": {
+					"group": "database.example.org", "claimNames": {"plural": "databases"}, "versions": [{"name": "v1alpha1", "served": true}]}}]}`,
+				"/apis/database.example.org/v1alpha1/databases": `{"kind": "DatabaseList", "metadata": {}, "items": [` + payload(t, "crossplane", "claim_ready", "object") + `]}`,
+			}),
+		},
+		"events": {config: token, scheme: shared},
+		"git":    {config: "repositories: [{name: generated, url: '" + repository(t) + "'}]"},
 		"github": {
 			config: "webhook_secret_file: secret\n" + token + "api_url: SYSTEM\nbackfill_days: 3650\nrepositories: [Acme/Shop]\nredeliver: false",
 			scheme: hex("X-Hub-Signature-256", "sha256="), system: github(t),
