@@ -1,7 +1,7 @@
 // Package api is the source of Headway's own plain JSON, for systems without an
-// integration: POST /v1/deployments, /v1/incidents, /v1/requests, /v1/workloads,
-// /v1/findings, /v1/scans, /v1/policy-results and /v1/costs, one object or an array. The format is ours, so a mistake is
-// answered with 400 and the name of the field, before anything is stored.
+// integration: POST /v1/deployments, /v1/incidents and so on (see kinds), one object
+// or an array. The format is ours, so a mistake is answered with 400 and the name of
+// the field, before anything is stored. The CSV import has the same objects as rows.
 package api
 
 import (
@@ -31,7 +31,8 @@ func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name: Name, Title: "Headway JSON API", Group: collectors.GroupAnything, AlwaysOn: true,
 		Facts: []string{
-			"capability_uses", "costs", "deployments", "findings", "incident_updates", "policy_results", "requests", "scans", "workloads",
+			"capability_uses", "costs", "deployments", "findings", "identities", "incident_updates", "memberships", "ownerships", "people",
+			"policy_results", "requests", "scans", "services", "teams", "tickets", "workloads",
 		},
 		Signature: generic.SignatureInWords,
 		Config:    func() any { return &Config{} },
@@ -65,8 +66,8 @@ type kind struct {
 	// eventType is "api." and the singular.
 	eventType string
 	plural    string
-	// parse reads one object; strict refuses unknown fields.
-	parse func(raw []byte, strict bool) (item, error)
+	// empty is an object to fill.
+	empty func() item
 }
 
 // item is a parsed object.
@@ -75,19 +76,26 @@ type item interface {
 	validate() error
 	// key is the object's id.
 	key() string
-	facts() []schema.Fact
+	facts(from Origin) []schema.Fact
 }
 
 func kinds() []kind {
 	return []kind{
-		{"api.deployment", "deployments", parse[Deployment]},
-		{"api.incident", "incidents", parse[Incident]},
-		{"api.request", "requests", parse[Request]},
-		{"api.workload", "workloads", parse[Workload]},
-		{"api.finding", "findings", parse[Finding]},
-		{"api.scan", "scans", parse[Scan]},
-		{"api.policy_result", "policy-results", parse[PolicyResult]},
-		{"api.cost", "costs", parse[Cost]},
+		{"api.deployment", "deployments", func() item { return &Deployment{} }},
+		{"api.incident", "incidents", func() item { return &Incident{} }},
+		{"api.request", "requests", func() item { return &Request{} }},
+		{"api.workload", "workloads", func() item { return &Workload{} }},
+		{"api.finding", "findings", func() item { return &Finding{} }},
+		{"api.scan", "scans", func() item { return &Scan{} }},
+		{"api.policy_result", "policy-results", func() item { return &PolicyResult{} }},
+		{"api.cost", "costs", func() item { return &Cost{} }},
+		{"api.team", "teams", func() item { return &Team{} }},
+		{"api.person", "people", func() item { return &Person{} }},
+		{"api.membership", "memberships", func() item { return &Membership{} }},
+		{"api.identity", "identities", func() item { return &Identity{} }},
+		{"api.service", "services", func() item { return &Service{} }},
+		{"api.owner", "owners", func() item { return &Owner{} }},
+		{"api.ticket", "tickets", func() item { return &Ticket{} }},
 	}
 }
 

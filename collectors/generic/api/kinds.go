@@ -67,7 +67,7 @@ func (d *Deployment) validate() error {
 	return nil
 }
 
-func (d *Deployment) facts() []schema.Fact {
+func (d *Deployment) facts(from Origin) []schema.Fact {
 	rank := uint8(0)
 	switch d.Status {
 	case schema.StatusRunning:
@@ -77,8 +77,8 @@ func (d *Deployment) facts() []schema.Fact {
 	}
 	return []schema.Fact{&schema.Deployment{
 		Meta: schema.Meta{
-			Source: Name, URL: d.URL,
-			Version: schema.NewVersion(changed(d.UpdatedAt, d.CreatedAt, d.StartedAt, d.FinishedAt), rank),
+			Source: from.Source, URL: d.URL,
+			Version: schema.NewVersion(from.changed(d.UpdatedAt, d.CreatedAt, d.StartedAt, d.FinishedAt), rank),
 		},
 		// The id stays as it is, so that an incident's cause can name it.
 		DeploymentID: d.ID, Repo: repoID(d.Repository), ServiceRef: d.Service,
@@ -132,15 +132,15 @@ func (i *Incident) validate() error {
 	return nil
 }
 
-func (i *Incident) facts() []schema.Fact {
+func (i *Incident) facts(from Origin) []schema.Fact {
 	update := func(kind string, at *time.Time) schema.Fact {
 		return &schema.IncidentUpdate{
 			Meta: schema.Meta{
-				Source: Name, URL: i.URL,
-				Version: schema.NewVersion(changed(i.UpdatedAt, i.StartedAt, i.AcknowledgedAt, i.ResolvedAt), 0),
+				Source: from.Source, URL: i.URL,
+				Version: schema.NewVersion(from.changed(i.UpdatedAt, i.StartedAt, i.AcknowledgedAt, i.ResolvedAt), 0),
 			},
 			// One update of each kind: sending again corrects it.
-			IncidentID: "api:" + i.ID, UpdateID: kind, At: *at, Kind: kind, ServiceRefs: i.Services,
+			IncidentID: from.Source + ":" + i.ID, UpdateID: kind, At: *at, Kind: kind, ServiceRefs: i.Services,
 			Title: i.Title, Severity: i.Severity, StartedAt: i.StartedAt, Cause: i.Cause,
 		}
 	}
@@ -208,19 +208,19 @@ func (r *Request) validate() error {
 
 // facts: the request, and the use of its capability once the team has served
 // itself.
-func (r *Request) facts() []schema.Fact {
+func (r *Request) facts(from Origin) []schema.Fact {
 	meta := schema.Meta{
-		Source: Name, URL: r.URL,
-		Version: schema.NewVersion(changed(r.UpdatedAt, r.CreatedAt, r.CompletedAt), flag(r.Status != schema.RequestOpen)),
+		Source: from.Source, URL: r.URL,
+		Version: schema.NewVersion(from.changed(r.UpdatedAt, r.CreatedAt, r.CompletedAt), flag(r.Status != schema.RequestOpen)),
 	}
 	out := []schema.Fact{&schema.Request{
-		Meta: meta, RequestID: "api:" + r.ID, CapabilityID: r.Capability, Template: r.Template, Channel: r.Channel, Status: r.Status,
+		Meta: meta, RequestID: from.Source + ":" + r.ID, CapabilityID: r.Capability, Template: r.Template, Channel: r.Channel, Status: r.Status,
 		TeamRef: r.Team, ServiceRef: r.Service, Actor: r.Actor, DryRun: flag(r.DryRun), HumanSteps: r.HumanSteps,
 		CreatedAt: *r.CreatedAt, CompletedAt: r.CompletedAt, MinutesSaved: r.MinutesSaved,
 	}}
 	if r.Status == schema.RequestCompleted && r.Channel == schema.ChannelSelfService && r.Capability != "" && !r.DryRun {
 		out = append(out, &schema.CapabilityUse{
-			Meta: meta, UseID: "api:request:" + r.ID, CapabilityID: r.Capability, Action: "create", Qualifying: 1, At: *r.CompletedAt,
+			Meta: meta, UseID: from.Source + ":request:" + r.ID, CapabilityID: r.Capability, Action: "create", Qualifying: 1, At: *r.CompletedAt,
 			TeamRef: r.Team, ServiceRef: r.Service, Actor: r.Actor,
 		})
 	}

@@ -27,20 +27,17 @@ func (*Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 		if err := it.validate(); err != nil {
 			return nil, err
 		}
-		return it.facts(), nil
+		return it.facts(Origin{Source: Name, At: ev.Time}), nil
 	}
 	return nil, fmt.Errorf("unknown event type %s", ev.Type)
 }
 
 // parse reads exactly one object.
-func parse[T any, P interface {
-	*T
-	item
-}](raw []byte, strict bool) (item, error) {
+func (k kind) parse(raw []byte, strict bool) (item, error) {
 	if firstByte(raw) != '{' {
 		return nil, errors.New("is not a JSON object")
 	}
-	v := P(new(T))
+	v := k.empty()
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if strict {
 		dec.DisallowUnknownFields()
@@ -100,15 +97,6 @@ func earliest(times ...*time.Time) time.Time {
 		}
 	}
 	return out
-}
-
-// changed is the time of a version: what the sender says, else the latest time
-// of the object.
-func changed(updated *time.Time, times ...*time.Time) time.Time {
-	if updated != nil {
-		return *updated
-	}
-	return latest(times...)
 }
 
 func flag(b bool) uint8 {

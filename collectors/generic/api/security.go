@@ -80,11 +80,11 @@ func (f *Finding) validate() error {
 	return nil
 }
 
-func (f *Finding) facts() []schema.Fact {
-	seen := changed(f.UpdatedAt, f.OpenedAt, f.ClosedAt)
+func (f *Finding) facts(from Origin) []schema.Fact {
+	seen := from.changed(f.UpdatedAt, f.OpenedAt, f.ClosedAt)
 	out := &schema.Finding{
-		Meta:      schema.Meta{Source: Name, URL: f.URL, Version: schema.NewVersion(seen, flag(f.State != schema.FindingOpen)), Deleted: flag(f.Deleted)},
-		FindingID: "api:" + f.ID, Fingerprint: strings.ToLower(f.Fingerprint), Kind: f.Kind, Tool: f.Tool, Rule: f.Rule, Title: f.Title,
+		Meta:      schema.Meta{Source: from.Source, URL: f.URL, Version: schema.NewVersion(seen, flag(f.State != schema.FindingOpen)), Deleted: flag(f.Deleted)},
+		FindingID: from.Source + ":" + f.ID, Fingerprint: strings.ToLower(f.Fingerprint), Kind: f.Kind, Tool: f.Tool, Rule: f.Rule, Title: f.Title,
 		Severity: f.Severity, Package: f.Package, Path: f.Path, Target: f.Target, Repo: schema.RepoID(f.Repository), Workload: f.Workload,
 		ServiceRef: f.Service, TeamRef: f.Team, State: f.State, Reason: f.Reason, OpenedAt: f.OpenedAt, SeenAt: seen, ClosedAt: f.ClosedAt,
 	}
@@ -131,10 +131,10 @@ func (s *Scan) validate() error {
 	return nil
 }
 
-func (s *Scan) facts() []schema.Fact {
+func (s *Scan) facts(from Origin) []schema.Fact {
 	return []schema.Fact{&schema.Scan{
-		Meta:   schema.Meta{Source: Name, URL: s.URL, Version: schema.NewVersion(*s.At, 0)},
-		ScanID: "api:" + s.key(), At: *s.At, Tool: s.Tool, Target: s.Target, Repo: schema.RepoID(s.Repository), Workload: s.Workload, ServiceRef: s.Service,
+		Meta:   schema.Meta{Source: from.Source, URL: s.URL, Version: schema.NewVersion(*s.At, 0)},
+		ScanID: from.Source + ":" + s.key(), At: *s.At, Tool: s.Tool, Target: s.Target, Repo: schema.RepoID(s.Repository), Workload: s.Workload, ServiceRef: s.Service,
 	}}
 }
 
@@ -187,14 +187,14 @@ func (r *PolicyResult) validate() error {
 	return nil
 }
 
-func (r *PolicyResult) facts() []schema.Fact {
+func (r *PolicyResult) facts(from Origin) []schema.Fact {
 	severity := r.Severity
 	if severity == "" {
 		severity = schema.SeverityUnknown
 	}
 	return []schema.Fact{&schema.PolicyResult{
-		Meta:     schema.Meta{Source: Name, URL: r.URL, Version: schema.NewVersion(*r.At, 0)},
-		ResultID: "api:" + r.key(), Day: r.At.UTC().Truncate(24 * time.Hour), At: *r.At, Tool: r.Tool, Policy: r.Policy, Rule: r.Rule,
+		Meta:     schema.Meta{Source: from.Source, URL: r.URL, Version: schema.NewVersion(*r.At, 0)},
+		ResultID: from.Source + ":" + r.key(), Day: r.At.UTC().Truncate(24 * time.Hour), At: *r.At, Tool: r.Tool, Policy: r.Policy, Rule: r.Rule,
 		Category: r.Category, Severity: severity, Outcome: r.Outcome, Message: r.Message, Cluster: r.Cluster, Resource: r.Resource,
 		Workload: r.Workload, ServiceRef: r.Service, TeamRef: r.Team,
 	}}
@@ -244,12 +244,12 @@ func isCurrency(s string) bool {
 	return len(s) == 3 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-func (c *Cost) facts() []schema.Fact {
+func (c *Cost) facts(from Origin) []schema.Fact {
 	// validate has parsed it.
 	day, _ := time.Parse(time.DateOnly, c.Day)
 	return []schema.Fact{&schema.Cost{
-		Meta:   schema.Meta{Source: Name, URL: c.URL, Version: schema.NewVersion(changed(c.UpdatedAt, &day), 0)},
-		CostID: "api:" + c.key(), Day: day, Amount: *c.Amount, Currency: c.Currency, Category: c.Category, Cluster: c.Cluster,
+		Meta:   schema.Meta{Source: from.Source, URL: c.URL, Version: schema.NewVersion(from.changed(c.UpdatedAt, &day), 0)},
+		CostID: from.Source + ":" + c.key(), Day: day, Amount: *c.Amount, Currency: c.Currency, Category: c.Category, Cluster: c.Cluster,
 		Workload: c.Workload, ServiceRef: c.Service, TeamRef: c.Team,
 	}}
 }

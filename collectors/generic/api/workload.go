@@ -54,7 +54,7 @@ func (w *Workload) validate() error {
 	return nil
 }
 
-func (w *Workload) facts() []schema.Fact {
+func (w *Workload) facts(from Origin) []schema.Fact {
 	// validate has parsed it.
 	day, _ := time.Parse(time.DateOnly, w.Day)
 	onPlatform := w.OnPlatform
@@ -66,8 +66,8 @@ func (w *Workload) facts() []schema.Fact {
 		tier = schema.TierByName(w.Environment)
 	}
 	return []schema.Fact{&schema.Workload{
-		Meta:       schema.Meta{Source: Name, URL: w.URL, Version: schema.NewVersion(changed(w.UpdatedAt, &day), 0)},
-		WorkloadID: "api:" + w.key(), Day: day, Cluster: w.Cluster, Namespace: w.Namespace, Name: w.Name, Kind: w.Kind,
+		Meta:       schema.Meta{Source: from.Source, URL: w.URL, Version: schema.NewVersion(from.changed(w.UpdatedAt, &day), 0)},
+		WorkloadID: from.Source + ":" + w.key(), Day: day, Cluster: w.Cluster, Namespace: w.Namespace, Name: w.Name, Kind: w.Kind,
 		Environment: w.Environment, Tier: tier, ServiceRef: w.Service, TeamRef: w.Team,
 		OnPlatform: onPlatform, PlatformOwned: flag(w.PlatformOwned),
 	}}
