@@ -50,7 +50,7 @@ and shows them on generated Grafana dashboards.
 		roleCommand(s, "pipeline", "Load events and derive metrics", app.Roles{Pipeline: true}),
 		roleCommand(s, "portal", "Serve dashboards, the metrics API and surveys", app.Roles{Portal: true}),
 		roleCommand(s, "servers", "Run only the embedded Kafka broker and ClickHouse", app.Roles{Servers: true}),
-		metricsCommand(s), explainCommand(s), sqlCommand(s), dashboardsCommand(s), configCommand(s), sourcesCommand(s), backfillCommand(s), recomputeCommand(s), identityCommand(s), statusCommand(s), readyCommand(s),
+		metricsCommand(s), explainCommand(s), sqlCommand(s), dashboardsCommand(s), configCommand(s), sourcesCommand(s), backfillCommand(s), importCommand(s), recomputeCommand(s), identityCommand(s), statusCommand(s), readyCommand(s),
 		doctorCommand(s), deadletterCommand(s), replayCommand(s), surveyCommand(s), generateCommand(), benchCommand(s), versionCommand(),
 	)
 	return root

@@ -10,6 +10,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/circleci"
 	"github.com/headway-metrics/headway/collectors/copilot"
 	"github.com/headway-metrics/headway/collectors/crossplane"
+	"github.com/headway-metrics/headway/collectors/csv"
 	"github.com/headway-metrics/headway/collectors/generic/api"
 	"github.com/headway-metrics/headway/collectors/generic/events"
 	"github.com/headway-metrics/headway/collectors/git"
@@ -48,6 +49,7 @@ func Entries() []collectors.Entry {
 		circleci.Entry(),
 		copilot.Entry(),
 		crossplane.Entry(),
+		csv.Entry(),
 		events.Entry(),
 		git.Entry(),
 		github.Entry(),

@@ -13,6 +13,5 @@ func planned() []plannedSource {
 	return []plannedSource{
 		{"cloudrun", "Cloud Run", collectors.GroupWorkloads},
 		{"ecs", "ECS and Fargate", collectors.GroupWorkloads},
-		{"csv", "CSV import", collectors.GroupAnything},
 	}
 }
