@@ -80,14 +80,16 @@ func ownFailures() map[string]string {
 	return map[string]string{"github": "TestTrouble", "gitlab": "TestTrouble"}
 }
 
-// fetched are sources that ask no API: git fetches for them, whole or not at all.
-func fetched() []string { return []string{"git", "gitops"} }
+// fetched are sources that ask no API: git fetches for them, whole or not at all, or
+// they read files.
+func fetched() []string { return []string{"csv", "git", "gitops"} }
 
 // withoutPast says of the sources that ask and cannot be backfilled why not.
 func withoutPast() map[string]string {
 	return map[string]string{
 		"argocd":     "its API has the last ten syncs of an application, and every poll reads them all",
 		"crossplane": "the API knows what is there now",
+		"csv":        "a file is read whole",
 		"git":        "the first poll reads the whole history",
 		"gitops":     "the first poll reads the whole history",
 		"kubernetes": "the API knows what is there now",

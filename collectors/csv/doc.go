@@ -10,12 +10,13 @@
 //
 // The traps, each with a test of its name:
 //   - spreadsheets begin with a byte order mark, and separate by semicolons where the
-//     comma is decimal;
-//   - a cell may hold line breaks, so a row's line is not its number;
-//   - a column that nobody reads is a typing mistake;
-//   - one thing twice in a file has no order that could decide;
-//   - a file that is being written is not a file yet;
-//   - a row that is gone from a watched file is withdrawn, and only what that row said.
+//     comma is decimal (TestSpreadsheets);
+//   - a cell may hold line breaks, so a row's line is not its number (TestLineBreaksInCells);
+//   - a column that nobody reads is a typing mistake (TestMistakesAreNamed);
+//   - one thing twice in a file has no order that could decide (TestMistakesAreNamed);
+//   - a file that is being written is not a file yet (TestAFileThatIsBeingWrittenIsNotRead);
+//   - a row that is gone from a watched file is withdrawn, and only what that row said
+//     (TestAWatchedFileIsTheTruthAboutItself).
 package csv
 
 import (

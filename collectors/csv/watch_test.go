@@ -177,3 +177,27 @@ func TestPoller(t *testing.T) {
 	e.write(t, "tickets", string(example(t, "tickets")))
 	collectortest.CheckPoller(t, func() collectors.Poller { return e.source(t) })
 }
+
+// TestTrial: 'headway sources test csv' reads the files and says what is wrong.
+func TestTrial(t *testing.T) {
+	t.Parallel()
+	e := newExport(t, "people", "teams")
+	e.write(t, "people", string(example(t, "people")))
+	e.write(t, "teams", "id,kind\na,squad\n")
+	trial := collectors.Try(t.Context(), e.source(t))
+	if trial.Sample == nil || trial.Sample.Subject != "people/ada" {
+		t.Errorf("sample %+v", trial.Sample)
+	}
+	people, teams := trial.Checks[0], trial.Checks[1]
+	if people.Problem != "" || people.Detail != "3 rows of people are right" || !strings.Contains(teams.Problem, `line 2: kind: is "squad"`) {
+		t.Errorf("%+v, %+v", people, teams)
+	}
+	e.expectNoState(t)
+}
+
+func (e *export) expectNoState(t *testing.T) {
+	t.Helper()
+	if left, err := os.ReadDir(e.state); err != nil || len(left) > 0 {
+		t.Errorf("%v is kept (%v)", left, err)
+	}
+}

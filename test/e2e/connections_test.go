@@ -31,6 +31,8 @@ func connections(t *testing.T) map[string]connection {
 		"api": {config: token, scheme: shared, paths: map[string]string{
 			"deployments": "/v1/deployments", "incidents": "/v1/incidents", "requests": "/v1/requests", "workloads": "/v1/workloads",
 			"findings": "/v1/findings", "scans": "/v1/scans", "policy-results": "/v1/policy-results", "costs": "/v1/costs",
+			"teams": "/v1/teams", "people": "/v1/people", "memberships": "/v1/memberships", "identities": "/v1/identities",
+			"services": "/v1/services", "owners": "/v1/owners", "tickets": "/v1/tickets",
 		}},
 		"argocd": {
 			config: secrets + token + "url: SYSTEM\napplications: [{application: '{service}-{environment}'}]", scheme: shared,
@@ -64,6 +66,10 @@ func connections(t *testing.T) map[string]connection {
 					"group": "database.example.org", "claimNames": {"plural": "databases"}, "versions": [{"name": "v1alpha1", "served": true}]}}]}`,
 				"/apis/database.example.org/v1alpha1/databases": `{"kind": "DatabaseList", "metadata": {}, "items": [` + payload(t, "crossplane", "claim_ready", "object") + `]}`,
 			}),
+		},
+		"csv": {
+			config: token + "interval: 1s\nfiles: [{path: '" + absolute(t, filepath.Join(testdata("csv"), "teams.csv")) + "', kind: teams}]", scheme: shared,
+			paths: map[string]string{"people.csv": "/v1/import/people", "incidents.csv": "/v1/import/incidents"},
 		},
 		"events": {config: token, scheme: shared},
 		"git":    {config: "repositories: [{name: generated, url: '" + repository(t) + "'}]"},
@@ -161,6 +167,15 @@ func connections(t *testing.T) map[string]connection {
 			}),
 		},
 	}
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // answers serves fixed JSON by path.

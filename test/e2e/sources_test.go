@@ -63,7 +63,7 @@ func TestEverySourceSends(t *testing.T) {
 			t.Errorf("source %s of the registry has no connection: add one to connections", e.Name)
 			continue
 		}
-		if asks := c.system != nil || e.Name == "git" || e.Name == "gitops"; asks != (e.Polls != "") {
+		if asks := c.system != nil || slices.Contains([]string{"csv", "git", "gitops"}, e.Name); asks != (e.Polls != "") {
 			t.Errorf("source %s: Entry.Polls is %q, and its connection has a system: %t", e.Name, e.Polls, asks)
 		}
 		if (c.scheme != nil) != (e.Signature != "") {
@@ -141,7 +141,11 @@ func deliveries(t *testing.T, e collectors.Entry, c connection) map[string]schem
 	out := map[string]schema.Event{}
 	if c.paths != nil {
 		for name := range c.paths {
-			body, err := os.ReadFile(filepath.Join(testdata(e.Name), name+".json"))
+			file := name
+			if filepath.Ext(file) == "" {
+				file += ".json"
+			}
+			body, err := os.ReadFile(filepath.Join(testdata(e.Name), file))
 			if err != nil {
 				t.Fatal(err)
 			}
