@@ -11,6 +11,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/copilot"
 	"github.com/headway-metrics/headway/collectors/crossplane"
 	"github.com/headway-metrics/headway/collectors/csv"
+	"github.com/headway-metrics/headway/collectors/ecs"
 	"github.com/headway-metrics/headway/collectors/generic/api"
 	"github.com/headway-metrics/headway/collectors/generic/events"
 	"github.com/headway-metrics/headway/collectors/git"
@@ -50,6 +51,7 @@ func Entries() []collectors.Entry {
 		copilot.Entry(),
 		crossplane.Entry(),
 		csv.Entry(),
+		ecs.Entry(),
 		events.Entry(),
 		git.Entry(),
 		github.Entry(),

@@ -90,6 +90,7 @@ func withoutPast() map[string]string {
 		"argocd":     "its API has the last ten syncs of an application, and every poll reads them all",
 		"crossplane": "the API knows what is there now",
 		"csv":        "a file is read whole",
+		"ecs":        "the API knows what is there now",
 		"git":        "the first poll reads the whole history",
 		"gitops":     "the first poll reads the whole history",
 		"kubernetes": "the API knows what is there now",

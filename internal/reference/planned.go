@@ -12,6 +12,5 @@ type plannedSource struct {
 func planned() []plannedSource {
 	return []plannedSource{
 		{"cloudrun", "Cloud Run", collectors.GroupWorkloads},
-		{"ecs", "ECS and Fargate", collectors.GroupWorkloads},
 	}
 }

@@ -130,7 +130,7 @@ func TestThePageHoldsKeysTrapsAndPlans(t *testing.T) {
 		"| `rules` | list of mapping |  | What counts |",
 		"| `rules[].kind` | `a`, `b` | `a` |  |",
 		"- the first trap (`TestFirst`)\n- the second (of two) (`TestSecond`, `TestThird`)\n",
-		"| Workloads | ECS and Fargate | `ecs` | *planned* | *planned* | |",
+		"| Workloads | Cloud Run | `cloudrun` | *planned* | *planned* | |",
 	} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
@@ -145,13 +145,13 @@ func TestThePageHoldsKeysTrapsAndPlans(t *testing.T) {
 func TestAPlanEndsWithItsEntry(t *testing.T) {
 	t.Parallel()
 	e := entry()
-	e.Name = "ecs"
-	readme := strings.Replace(good, "  made:", "  ecs:", 1)
+	e.Name = "cloudrun"
+	readme := strings.Replace(good, "  made:", "  cloudrun:", 1)
 	page, err := Sources(repository(readme), []collectors.Entry{e})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(string(page), "| ECS and Fargate |") || !strings.Contains(string(page), "| Made Up |") && !strings.Contains(string(page), "[Made Up]") {
+	if strings.Contains(string(page), "| Cloud Run |") || !strings.Contains(string(page), "| Made Up |") && !strings.Contains(string(page), "[Made Up]") {
 		t.Error("the plan of a source that works still stands")
 	}
 }

@@ -71,6 +71,15 @@ func connections(t *testing.T) map[string]connection {
 			config: token + "interval: 1s\nfiles: [{path: '" + absolute(t, filepath.Join(testdata("csv"), "teams.csv")) + "', kind: teams}]", scheme: shared,
 			paths: map[string]string{"people.csv": "/v1/import/people", "incidents.csv": "/v1/import/incidents"},
 		},
+		"ecs": {
+			config: "accounts: [{name: prod-eu, region: eu-west-1, environment: production, access_key_id: AKIDEXAMPLE, access_key_secret_file: secret, endpoint: SYSTEM}]",
+			system: byTarget(map[string]string{
+				"ListClusters": `{"clusterArns": ["arn:aws:ecs:eu-west-1:123456789012:cluster/shop"]}`,
+				"ListServices": `{"serviceArns": ["arn:aws:ecs:eu-west-1:123456789012:service/shop/checkout"]}`,
+				"DescribeServices": `{"services": [{"serviceName": "checkout", "status": "ACTIVE", "launchType": "FARGATE",
+					"tags": [{"key": "service", "value": "checkout"}, {"key": "team", "value": "payments"}]}], "failures": []}`,
+			}),
+		},
 		"events": {config: token, scheme: shared},
 		"git":    {config: "repositories: [{name: generated, url: '" + repository(t) + "'}]"},
 		"github": {
@@ -263,6 +272,14 @@ func opencost(t *testing.T) http.HandlerFunc {
 		}
 		one["window"], one["start"], one["end"] = map[string]string{"start": from, "end": to}, from, to
 		_ = json.NewEncoder(w).Encode(map[string]any{"code": http.StatusOK, "data": []any{map[string]any{one["name"].(string): one}}})
+	}
+}
+
+// byTarget serves fixed JSON by the operation that AWS's protocol names in a header.
+func byTarget(answers map[string]string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		operation := r.Header.Get("X-Amz-Target")
+		_, _ = w.Write([]byte(answers[operation[strings.LastIndexByte(operation, '.')+1:]]))
 	}
 }
 
