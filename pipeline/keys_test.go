@@ -77,7 +77,7 @@ func sortingKeys(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	create := regexp.MustCompile(`(?s)CREATE TABLE IF NOT EXISTS \{\{table "(\w+)"\}\}.*?ORDER BY \(([^)]*)\)`)
+	create := regexp.MustCompile(`(?s)(?:CREATE TABLE IF NOT EXISTS|ALTER TABLE) \{\{table "(\w+)"\}\}[^;]*?ORDER BY \(([^)]*)\)`)
 	out := map[string][]string{}
 	for _, name := range names {
 		text, err := fs.ReadFile(migrations.FS, name)
@@ -85,6 +85,7 @@ func sortingKeys(t *testing.T) map[string][]string {
 			t.Fatal(err)
 		}
 		for _, m := range create.FindAllStringSubmatch(string(text), -1) {
+			out[m[1]] = nil
 			for column := range strings.SplitSeq(m[2], ",") {
 				out[m[1]] = append(out[m[1]], strings.TrimSpace(column))
 			}

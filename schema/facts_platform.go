@@ -1,6 +1,10 @@
 package schema
 
-import "time"
+import (
+	"cmp"
+	"strings"
+	"time"
+)
 
 // Tiers of an environment.
 const (
@@ -36,27 +40,83 @@ func (s *Service) FactID() string      { return s.ServiceID }
 func (*Service) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyCatalog} }
 
 // Ownership says that from ValidFrom on a service belongs to a team, until a
-// later row of the same service. Before its first row the first owner counts.
+// later row of the same service and claim; no team ends the claim. Before its first
+// row the first owner counts.
 type Ownership struct {
 	Meta
+	// ServiceID is a service, or, of the claims of teams and CODEOWNERS, a repository:
+	// then it is of all its services.
 	ServiceID string    `ch:"service_id"`
 	ValidFrom time.Time `ch:"valid_from"`
 	TeamID    string    `ch:"team_id"`
+	// Claim is who says so: one of the Claim constants, or TeamClaim. Of several at
+	// one time the one with the highest OwnershipRank counts.
+	Claim string `ch:"claim"`
+	// Patterns are regular expressions (RE2) for the files of a repository, and Teams
+	// whose those are, with "" for nobody's; the last that fits counts. TeamID is
+	// then whose a file is that none of them speaks of by name.
+	Patterns []string `ch:"patterns"`
+	Teams    []string `ch:"teams"`
 }
 
-func (*Ownership) Table() string           { return "ownerships" }
-func (o *Ownership) FactID() string        { return o.ServiceID + "@" + keyTime(o.ValidFrom) }
-func (o *Ownership) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyService(o.ServiceID)} }
+// Claims to an Ownership.
+const (
+	ClaimConfig     = "config"
+	ClaimCodeowners = "codeowners"
+	catalogClaim    = "catalog/"
+	teamClaim       = "team/"
+)
 
-// OwnershipRank orders what several sources say of one service's owner at one
-// time; the highest counts. What a system of record says is before what somebody
-// wrote down by hand. The view service_owners knows the same order.
-func OwnershipRank(source string) int {
-	switch source {
-	case "config", "csv", "api":
-		return 0
+// CatalogClaim is the claim of a catalog, by the name of its source.
+func CatalogClaim(source string) string { return catalogClaim + source }
+
+// TeamClaim is the claim of a team that administers a repository. Each team has its
+// own, for a provider may tell of one without the others.
+func TeamClaim(team string) string { return teamClaim + team }
+
+func (*Ownership) Table() string { return "ownerships" }
+func (o *Ownership) FactID() string {
+	return o.ServiceID + "@" + keyTime(o.ValidFrom) + "@" + o.Claim
+}
+
+// DirtyKeys names the service, or what the repository holds.
+func (o *Ownership) DirtyKeys() []DirtyKey {
+	if o.OfRepo() {
+		return []DirtyKey{DirtyRepo(o.ServiceID)}
 	}
-	return 1
+	return []DirtyKey{DirtyService(o.ServiceID)}
+}
+
+// OfRepo says that ServiceID is a repository.
+func (o *Ownership) OfRepo() bool {
+	return o.Claim == ClaimCodeowners || strings.HasPrefix(o.Claim, teamClaim)
+}
+
+// Line names who says so, also of rows from before there were claims.
+func (o *Ownership) Line() string { return cmp.Or(o.Claim, o.Source) }
+
+// Ranks of claims to one service at one time; the highest counts: the catalog, the
+// team that administers the repository, CODEOWNERS, what was written down by hand
+// (SOURCES, "Identity"). The view service_claims knows the same order.
+const (
+	RankConfig = iota
+	RankCodeowners
+	RankTeam
+	RankCatalog
+)
+
+// OwnershipRank is the rank of a line of claims.
+func OwnershipRank(line string) int {
+	kind, _, _ := strings.Cut(line, "/")
+	switch kind {
+	case ClaimConfig, "csv", "api":
+		return RankConfig
+	case ClaimCodeowners:
+		return RankCodeowners
+	case strings.TrimSuffix(teamClaim, "/"):
+		return RankTeam
+	}
+	return RankCatalog
 }
 
 // Kinds of a Team.
@@ -89,7 +149,8 @@ func (*Person) Table() string         { return "people" }
 func (p *Person) FactID() string      { return p.PersonID }
 func (*Person) DirtyKeys() []DirtyKey { return nil }
 
-// Membership puts a person in a team for a time.
+// Membership puts a person in a team for a time: until ValidTo, or a later row of the
+// same person and team. A row that ends as it begins says that the person left.
 type Membership struct {
 	Meta
 	PersonID  string     `ch:"person_id"`
@@ -111,6 +172,7 @@ type Identity struct {
 	// "backstage:user:default/ada".
 	Ref      string `ch:"ref"`
 	PersonID string `ch:"person_id"`
+	// PersonID may itself be the ref of another identity, which leads on from there.
 	// How the link is known: mapping, catalog, sso, email.
 	How string `ch:"how"`
 }

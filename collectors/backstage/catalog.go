@@ -78,7 +78,7 @@ func (e entity) component(meta schema.Meta, seen time.Time) []schema.Fact {
 	if s.Repo, path = e.Metadata.repository(); path != "" {
 		s.Paths = []string{path}
 	}
-	out := []schema.Fact{s, &schema.Ownership{Meta: meta, ServiceID: id, ValidFrom: seen, TeamID: e.owner()}}
+	out := []schema.Fact{s, &schema.Ownership{Meta: meta, ServiceID: id, ValidFrom: seen, TeamID: e.owner(), Claim: schema.CatalogClaim(Name)}}
 	if e.capability() != "" {
 		out = append(out, e.provides(meta))
 	}

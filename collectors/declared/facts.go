@@ -60,11 +60,11 @@ func (s *Service) facts(meta schema.Meta) []schema.Fact {
 	}
 	out := []schema.Fact{svc}
 	if s.Team != "" {
-		out = append(out, &schema.Ownership{Meta: meta, ServiceID: s.ID, ValidFrom: schema.MinTime, TeamID: s.Team})
+		out = append(out, &schema.Ownership{Meta: meta, ServiceID: s.ID, ValidFrom: schema.MinTime, TeamID: s.Team, Claim: schema.ClaimConfig})
 	}
 	for _, o := range s.Owners {
 		if since := moment(o.Since); since != nil {
-			out = append(out, &schema.Ownership{Meta: meta, ServiceID: s.ID, ValidFrom: *since, TeamID: o.Team})
+			out = append(out, &schema.Ownership{Meta: meta, ServiceID: s.ID, ValidFrom: *since, TeamID: o.Team, Claim: schema.ClaimConfig})
 		}
 	}
 	return out

@@ -87,7 +87,7 @@ func (s *Source) entity(d delivery) ([]schema.Fact, error) {
 			schema.MarkDeleted(service)
 			return []schema.Fact{service}, nil
 		}
-		owner := &schema.Ownership{Meta: meta, ServiceID: e.Identifier, ValidFrom: changed}
+		owner := &schema.Ownership{Meta: meta, ServiceID: e.Identifier, ValidFrom: changed, Claim: schema.CatalogClaim(Name)}
 		if len(e.Team) > 0 {
 			owner.TeamID = e.Team[0]
 		}

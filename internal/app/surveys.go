@@ -71,9 +71,9 @@ func (p people) teamOf(ctx context.Context, person string) (string, error) {
 	}
 	err := p.read.Select(ctx, &rows, `
 		SELECT m.team_id AS team_id
-		FROM memberships AS m FINAL
+		FROM person_teams AS m
 		WHERE m.person_id IN (
-			SELECT person_id FROM identities FINAL WHERE ref = {person:String} OR endsWith(ref, concat(':', {person:String}))
+			SELECT person_id FROM ref_people WHERE ref = {person:String} OR endsWith(ref, concat(':', {person:String}))
 			UNION ALL SELECT {person:String})
 		  AND m.valid_from <= now64() AND (m.valid_to IS NULL OR m.valid_to > now64())
 		ORDER BY m.valid_from DESC, team_id LIMIT 1`, map[string]any{"person": person})
@@ -90,7 +90,7 @@ func (p people) teamSize(ctx context.Context, team string) (int, error) {
 	}
 	err := p.read.Select(ctx, &rows, `
 		SELECT uniqExact(person_id) AS n
-		FROM memberships FINAL
+		FROM person_teams
 		WHERE team_id = {team:String} AND valid_from <= now64() AND (valid_to IS NULL OR valid_to > now64())
 		  AND person_id NOT IN (SELECT person_id FROM people FINAL WHERE is_bot = 1)`, map[string]any{"team": team})
 	if err != nil || len(rows) == 0 {

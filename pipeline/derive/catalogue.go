@@ -2,6 +2,7 @@ package derive
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 
 	"github.com/headway-metrics/headway/schema"
@@ -14,13 +15,14 @@ type catalogue struct {
 	services map[string]*schema.Service
 	byRef    map[string][]string
 	byRepo   map[string][]string
+	patterns *patterns
 }
 
 // newCatalogue takes the newest row of each service, also of those that were
 // withdrawn: what was deployed under their names is theirs still, as long as no
 // other service has the name.
 func newCatalogue(services []schema.Service) *catalogue {
-	c := &catalogue{services: map[string]*schema.Service{}, byRef: map[string][]string{}, byRepo: map[string][]string{}}
+	c := &catalogue{services: map[string]*schema.Service{}, byRef: map[string][]string{}, byRepo: map[string][]string{}, patterns: &patterns{compiled: map[string]*regexp.Regexp{}}}
 	services = slices.Clone(services)
 	slices.SortFunc(services, func(a, b schema.Service) int {
 		return cmp.Or(cmp.Compare(a.ServiceID, b.ServiceID), cmp.Compare(b.Version, a.Version))

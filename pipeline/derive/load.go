@@ -145,7 +145,7 @@ func (d *Deriver) inputs(ctx context.Context, cat *catalogue, ids []string) ([]I
 		refs = append(refs, cat.refs(id)...)
 		repos = append(repos, cat.repos(id)...)
 	}
-	if err := d.addFacts(ctx, cat, at, map[string]any{"services": array(ids), "refs": array(refs), "repos": array(repos)}); err != nil {
+	if err := d.addFacts(ctx, cat, at, map[string]any{"services": array(append(slices.Clone(ids), repos...)), "refs": array(refs), "repos": array(repos)}); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -175,8 +175,16 @@ func (d *Deriver) addFacts(ctx context.Context, cat *catalogue, at map[string]*I
 		return fmt.Errorf("reading ownership: %w", err)
 	}
 	for _, o := range ownerships {
-		if in := at[o.ServiceID]; in != nil {
-			in.Ownerships = append(in.Ownerships, o)
+		if !o.OfRepo() {
+			if in := at[o.ServiceID]; in != nil {
+				in.Ownerships = append(in.Ownerships, o)
+			}
+			continue
+		}
+		for _, id := range cat.ofRepo(o.ServiceID) {
+			if in := at[id]; in != nil {
+				in.Ownerships = append(in.Ownerships, cat.patterns.claimed(o, &in.Service))
+			}
 		}
 	}
 	return nil

@@ -38,7 +38,7 @@ SELECT ` + deploymentColumns + ` FROM deployments FINAL WHERE service_ref IN {re
 FROM incident_updates FINAL
 WHERE incident_id IN (SELECT incident_id FROM incident_updates WHERE hasAny(service_refs, {refs:Array(String)}))`
 
-	selectOwnerships = `SELECT source, url, version, is_deleted, service_id, valid_from, team_id FROM ownerships FINAL WHERE service_id IN {services:Array(String)}`
+	selectOwnerships = `SELECT source, url, version, is_deleted, service_id, valid_from, team_id, claim, patterns, teams FROM ownerships FINAL WHERE service_id IN {services:Array(String)}`
 
 	selectPrints = `SELECT repo, 'commits' AS kind, count() AS rows, groupBitXor(cityHash64(sha, version)) AS print FROM commits FINAL WHERE repo IN {repos:Array(String)} GROUP BY repo
 UNION ALL SELECT repo, 'tags', count(), groupBitXor(cityHash64(name, version)) FROM tags FINAL WHERE repo IN {repos:Array(String)} GROUP BY repo

@@ -27,7 +27,7 @@ FROM (
       SELECT person_id, team_id, arrayJoin(arrayFilter(t -> valid_from < greatest(t, records) AND (valid_to IS NULL OR valid_to >= greatest(t, records)),
         arrayMap(c -> least(c.3, {{now}}), arrayFilter(c -> c.2 < {{now}}, {{calendar}})))) AS as_of
       FROM (
-        SELECT person_id, team_id, valid_from, valid_to, addMilliseconds(min(valid_from) OVER (PARTITION BY source), 1) AS records FROM memberships FINAL
+        SELECT person_id, team_id, valid_from, valid_to, addMilliseconds(min(valid_from) OVER (PARTITION BY source), 1) AS records FROM person_teams
       )
       WHERE person_id NOT IN (SELECT person_id FROM people FINAL WHERE is_bot = 1)
     ) AS m

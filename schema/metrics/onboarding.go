@@ -40,7 +40,7 @@ func onboardingTo(id, word string, nth int) Metric {
             toStartOfQuarter(joined, 'UTC') AS quarter
           FROM (
             SELECT person_id, team_id, valid_from, valid_from <= addMilliseconds(min(valid_from) OVER (PARTITION BY source), 1) AS listed
-            FROM memberships FINAL
+            FROM person_teams
           ) AS m
           WHERE person_id NOT IN (SELECT person_id FROM people FINAL WHERE is_bot = 1)
           GROUP BY person_id
@@ -49,7 +49,7 @@ func onboardingTo(id, word string, nth int) Metric {
         LEFT JOIN (
           SELECT i.person_id AS person_id, assumeNotNull(c.merged_at) AS merged
           FROM (SELECT author, merged_at FROM changes FINAL WHERE state = 'merged' AND merged_at IS NOT NULL AND author_is_bot = 0) AS c
-          INNER JOIN (SELECT ref, person_id FROM identities FINAL) AS i ON i.ref = c.author
+          INNER JOIN ref_people AS i ON i.ref = c.author
         ) AS c ON c.person_id = n.person_id
         GROUP BY n.person_id
         HAVING NOT arrayExists(t -> t < joined, merges)
