@@ -27,7 +27,7 @@ func TestFactIDsAreAsFineAsSortingKeys(t *testing.T) {
 	}
 	keys := sortingKeys(t)
 	facts := []schema.Fact{
-		&schema.Commit{}, &schema.Tag{}, &schema.Change{}, &schema.Review{}, &schema.Build{}, &schema.Deployment{},
+		&schema.RepoName{}, &schema.Commit{}, &schema.Tag{}, &schema.Change{}, &schema.Review{}, &schema.Build{}, &schema.Deployment{},
 		&schema.IncidentUpdate{}, &schema.Ticket{}, &schema.Request{}, &schema.Service{}, &schema.Ownership{}, &schema.Team{},
 		&schema.Person{}, &schema.Membership{}, &schema.Identity{}, &schema.Capability{}, &schema.CapabilityUse{},
 		&schema.Workload{}, &schema.Finding{}, &schema.FindingStart{}, &schema.Scan{}, &schema.PolicyResult{}, &schema.Cost{}, &schema.SurveyAnswer{}, &schema.SurveyParticipation{}, &schema.Receipt{}, &schema.DeadLetter{},

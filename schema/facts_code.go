@@ -167,3 +167,24 @@ func (d *Deployment) DirtyKeys() []DirtyKey {
 	}
 	return []DirtyKey{DirtyRepo(d.Repo), DirtyDeployment(d.DeploymentID)}
 }
+
+// RepoName says that from Since on a repository is called Repo. Facts keep the name
+// under which they were told; the pipeline takes those of all names for one
+// repository, under the last of them.
+type RepoName struct {
+	Meta
+	// UID is by what the provider knows the repository for good: "github.com:1296269".
+	UID   string    `ch:"repo_uid"`
+	Since time.Time `ch:"since"`
+	Repo  string    `ch:"repo"`
+	// Before is the name that it had, or "".
+	Before string `ch:"before"`
+}
+
+func (*RepoName) Table() string    { return "repo_names" }
+func (r *RepoName) FactID() string { return r.UID + "@" + keyTime(r.Since) + "@" + r.Repo }
+
+// DirtyKeys names both; the pipeline knows the others.
+func (r *RepoName) DirtyKeys() []DirtyKey {
+	return []DirtyKey{DirtyRepo(r.Repo), DirtyRepo(r.Before)}
+}

@@ -57,6 +57,8 @@ type Ownership struct {
 	// then whose a file is that none of them speaks of by name.
 	Patterns []string `ch:"patterns"`
 	Teams    []string `ch:"teams"`
+	// Others are owners in CODEOWNERS that are no team.
+	Others []string `ch:"others"`
 }
 
 // Claims to an Ownership.

@@ -5,7 +5,8 @@ import (
 )
 
 // unmappedSQL lists the names that facts give to people, services and teams and
-// that lead to none, with how often. People are looked for only where their team
+// that lead to none, with how often; the owners in CODEOWNERS that are no team; and the
+// repositories that several teams administer, so that none of them counts as owner. People are looked for only where their team
 // counts: in uses and requests of capabilities.
 const unmappedSQL = `
 WITH used AS (
@@ -17,10 +18,16 @@ WITH used AS (
     UNION ALL SELECT 'service', service_ref, toString(source), created_at FROM (SELECT * FROM requests FINAL)
     UNION ALL SELECT 'team', team_ref, toString(source), at FROM (SELECT * FROM capability_uses FINAL)
     UNION ALL SELECT 'team', team_ref, toString(source), created_at FROM (SELECT * FROM requests FINAL)
-    UNION ALL SELECT 'team', team_id, toString(source), valid_from FROM (SELECT * FROM ownerships FINAL)
+    UNION ALL SELECT 'team', arrayJoin(arrayDistinct(arrayConcat([team_id], teams))), toString(source), valid_from FROM (SELECT * FROM ownerships FINAL)
+    UNION ALL SELECT 'owner', arrayJoin(others), toString(source), valid_from FROM (SELECT * FROM ownerships FINAL ORDER BY valid_from DESC LIMIT 1 BY service_id, claim)
+    UNION ALL SELECT 'repository', service_id, toString(source), valid_from FROM (
+        SELECT service_id, any(source) AS source, max(valid_from) AS valid_from, uniqExact(team_id) AS administer FROM (
+            SELECT * FROM ownerships FINAL WHERE startsWith(claim, 'team/') ORDER BY valid_from DESC LIMIT 1 BY service_id, claim)
+        WHERE team_id != '' GROUP BY service_id HAVING administer > 1)
 )
 SELECT kind, ref, arrayStringConcat(arraySort(groupUniqArray(by_source)), ' ') AS sources, count() AS facts, max(seen) AS last_seen,
     multiIf(kind = 'person', 'catalog.people[].identities: [''' || ref || ''']',
+            kind = 'owner', 'a team beside ' || ref || ' in CODEOWNERS', kind = 'repository', 'owner of ' || ref || ' in the catalog, or sources.github.own_nothing',
             kind = 'service', 'catalog.services[].aliases: [''' || ref || ''']', 'catalog.teams[].id: ' || ref) AS map_with
 FROM used
 WHERE ref != ''
@@ -37,7 +44,9 @@ func identityCommand(s *settings) *cobra.Command {
 		Use:   "unmapped",
 		Short: "List the names in facts that lead to no person with a team, no service or no team",
 		Long: `Lists the names that events give to people, services and teams and that nothing
-maps, with how many facts name them and the key of headway.yaml that maps them.
+maps, with how many facts name them and the key of headway.yaml that maps them;
+owners in CODEOWNERS who are no team, and repositories that several teams
+administer, which tells nothing of whose they are.
 People are never matched by display name, and only looked for where their team
 counts: no delivery figure has one.`,
 		Args: cobra.NoArgs,

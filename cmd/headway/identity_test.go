@@ -31,7 +31,16 @@ func TestUnmapped(t *testing.T) {
 		"teams":       []schema.Team{{Meta: meta, TeamID: "group:default/a", Name: "A"}},
 		"identities":  []schema.Identity{{Meta: meta, Ref: "github:ada", PersonID: "ada"}, {Meta: meta, Ref: "github:teamless", PersonID: "t"}},
 		"memberships": []schema.Membership{{Meta: meta, PersonID: "ada", TeamID: "group:default/a", ValidFrom: day}},
-		"ownerships":  []schema.Ownership{{Meta: meta, ServiceID: "shop", ValidFrom: day, TeamID: "ghosts"}},
+		"ownerships": []schema.Ownership{
+			{Meta: meta, ServiceID: "shop", ValidFrom: day, TeamID: "ghosts"},
+			{Meta: meta, ServiceID: "github.com/acme/shop", Claim: schema.ClaimCodeowners, ValidFrom: day.AddDate(0, 0, -1), Others: []string{"@before"}},
+			{Meta: meta, ServiceID: "github.com/acme/shop", Claim: schema.ClaimCodeowners, ValidFrom: day, TeamID: "a", Teams: []string{"a", "phantoms", ""}, Patterns: []string{"^", "^b", "^c"}, Others: []string{"@ada"}},
+			{Meta: meta, ServiceID: "github.com/acme/shop", Claim: schema.TeamClaim("a"), ValidFrom: day, TeamID: "a"},
+			{Meta: meta, ServiceID: "github.com/acme/shop", Claim: schema.TeamClaim("A"), ValidFrom: day, TeamID: "A"},
+			{Meta: meta, ServiceID: "github.com/acme/cart", Claim: schema.TeamClaim("a"), ValidFrom: day, TeamID: "a"},
+			{Meta: meta, ServiceID: "github.com/acme/cart", Claim: schema.TeamClaim("A"), ValidFrom: day, TeamID: "A"},
+			{Meta: meta, ServiceID: "github.com/acme/cart", Claim: schema.TeamClaim("A"), ValidFrom: day.AddDate(0, 0, 1)},
+		},
 		"capability_uses": []schema.CapabilityUse{
 			use("1", "github:ada", "shop", "a"), use("2", "github:grace", "cart", ""), use("3", "github:grace", "", ""),
 			use("4", "github:teamless", "", ""), use("5", "github:named-by-team", "", "A"),
@@ -55,11 +64,14 @@ func TestUnmapped(t *testing.T) {
 		got = append(got, fmt.Sprint(r[0], " ", r[1], " ", r[3], " ", r[5]))
 	}
 	want := []string{
+		"owner @ada 1 a team beside @ada in CODEOWNERS",
 		"person github:grace 2 catalog.people[].identities: ['github:grace']",
 		"person github:teamless 1 catalog.people[].identities: ['github:teamless']",
+		"repository github.com/acme/shop 1 owner of github.com/acme/shop in the catalog, or sources.github.own_nothing",
 		"service cart 2 catalog.services[].aliases: ['cart']",
 		"service pagerduty:P9 1 catalog.services[].aliases: ['pagerduty:P9']",
 		"team ghosts 1 catalog.teams[].id: ghosts",
+		"team phantoms 1 catalog.teams[].id: phantoms",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("unmapped:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

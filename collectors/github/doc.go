@@ -28,6 +28,8 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/headway-metrics/headway/collectors"
@@ -52,6 +54,8 @@ type Config struct {
 	Interval      time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,description=Time between two polls,default=5m"`
 	Redeliver     bool          `yaml:"redeliver" json:"redeliver,omitempty" jsonschema:"description=Ask GitHub again for webhook deliveries of the last three days that nobody could receive,default=true"`
 	BackfillDays  int           `yaml:"backfill_days" json:"backfill_days,omitempty" jsonschema:"description=How many days back the first poll reads,default=180"`
+
+	OwnNothing []string `yaml:"own_nothing" json:"own_nothing,omitempty" jsonschema:"description=Slugs of teams that own nothing although they administer repositories: administrators; auditors"`
 
 	Deployments []WorkflowDeployment `yaml:"deployments" json:"deployments,omitempty" jsonschema:"description=Workflows whose runs are deployments although they create none in GitHub"`
 	Labels      Labels               `yaml:"labels" json:"labels,omitzero" jsonschema:"description=What the labels of issues mean"`
@@ -99,9 +103,9 @@ func DefaultConfig() Config {
 func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name: Name, Title: "GitHub", Group: collectors.GroupCode,
-		Facts:     []string{"builds", "changes", "commits", "deployments", "findings", "incident_updates", "requests", "reviews", "scans", "tags", "tickets"},
+		Facts:     []string{"builds", "changes", "commits", "deployments", "findings", "incident_updates", "memberships", "ownerships", "people", "repo_names", "requests", "reviews", "scans", "tags", "teams", "tickets"},
 		Signature: "`X-Hub-Signature-256`, hex HMAC-SHA256 of the body",
-		Polls:     "pull requests with their commits and reviews, deployments with their statuses, workflow runs, issues, commits",
+		Polls:     "pull requests with their commits and reviews, deployments with their statuses, workflow runs, issues, commits, teams with members and repositories, CODEOWNERS",
 		Config:    func() any { c := DefaultConfig(); return &c },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			return New(*cfg.(*Config), deps, time.Now)
@@ -115,6 +119,9 @@ type Source struct {
 	interval    time.Duration
 	deployments []workflowRule
 	labels      labelRules
+	// qualified: teams are named with their organisation.
+	qualified  bool
+	ownNothing []string
 	// read and keyed are what of a payload makes facts and what its partition.
 	read   pick.Shape
 	keyed  pick.Place
@@ -132,6 +139,7 @@ func New(cfg Config, deps collectors.Deps, now func() time.Time) (*Source, error
 		Header: "X-Hub-Signature-256", Prefix: "sha256=",
 		Secrets: []secret.String{cfg.WebhookSecret, cfg.PreviousWebhookSecret},
 	}, read: pick.Of[payload](), keyed: pick.Paths("repository.html_url")}
+	s.qualified, s.ownNothing = len(cfg.Organisations) > 1, cfg.OwnNothing
 	for i, d := range cfg.Deployments {
 		key := fmt.Sprintf("sources.github.deployments[%d]", i)
 		if d.Workflow == "" || d.Environment == "" {
@@ -157,6 +165,15 @@ func New(cfg Config, deps collectors.Deps, now func() time.Time) (*Source, error
 	s.interval = cfg.Interval
 	s.poller, err = newPoller(cfg, deps, now)
 	return s, err
+}
+
+// ownsNothing says that the team of this slug administers repositories that are others'.
+func (s *Source) ownsNothing(slug string) bool { return ownsNothing(s.ownNothing, slug) }
+
+func (p *poller) ownsNothing(slug string) bool { return ownsNothing(p.ownNothing, slug) }
+
+func ownsNothing(list []string, slug string) bool {
+	return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, slug) })
 }
 
 // Name implements collectors.Source.

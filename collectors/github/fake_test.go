@@ -32,6 +32,8 @@ type fakeGitHub struct {
 	mu sync.Mutex
 	// lists by path below /repos/acme/shop/, newest first.
 	lists map[string][]object
+	// others are what is found at other paths.
+	others map[string]any
 	// trouble answers instead, when it returns true.
 	trouble func(w http.ResponseWriter, r *http.Request) bool
 	header  http.Header
@@ -44,7 +46,7 @@ type fakeGitHub struct {
 
 func newFakeGitHub(t *testing.T) *fakeGitHub {
 	t.Helper()
-	f := &fakeGitHub{lists: map[string][]object{}, header: http.Header{}, timeout: time.Minute, auth: map[string]bool{}}
+	f := &fakeGitHub{lists: map[string][]object{}, others: map[string]any{}, header: http.Header{}, timeout: time.Minute, auth: map[string]bool{}}
 	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
 	t.Cleanup(f.Close)
 	f.fill()
@@ -139,9 +141,10 @@ func (f *fakeGitHub) serve(w http.ResponseWriter, r *http.Request) {
 
 func (f *fakeGitHub) answer(r *http.Request) (body []byte, next string, ok bool) {
 	repo := object{"full_name": "Acme/Shop", "html_url": "https://github.com/Acme/Shop", "default_branch": "main"}
-	var v any
+	v, other := f.others[r.URL.Path]
 	path, isRepo := strings.CutPrefix(r.URL.Path, "/repos/Acme/Shop/")
 	switch {
+	case other:
 	case r.Method == http.MethodPost && r.URL.Path == "/app/installations/2/access_tokens":
 		v = object{"token": "of-the-app", "expires_at": time.Now().Add(time.Hour).Format(time.RFC3339)}
 	case r.URL.Path == "/repos/Acme/Shop":

@@ -22,6 +22,12 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 	if err != nil {
 		return nil, err
 	}
+	if name == "rest.team" || name == "rest.codeowners" || slices.Contains(ownersEvents(), name) {
+		return s.owners(name, ev, data)
+	}
+	if name == "repository" || name == "rest.repository" {
+		return renaming(ev, data)
+	}
 	if kind, rest := strings.CutPrefix(name, "rest."); rest {
 		return s.facts(kind, data)
 	}

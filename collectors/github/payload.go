@@ -12,6 +12,7 @@ import (
 // webhooks and of the REST API differ in fields that are not read here.
 
 type repository struct {
+	ID            int64  `json:"id,omitempty"`
 	HTMLURL       string `json:"html_url"`
 	FullName      string `json:"full_name"`
 	DefaultBranch string `json:"default_branch,omitempty"`

@@ -37,6 +37,7 @@ type poller struct {
 	now           func() time.Time
 	organisations []string
 	names         []string
+	ownNothing    []string
 	interval      time.Duration
 	backfill      time.Duration
 	// redeliver says that failed deliveries are asked for again.
@@ -47,10 +48,12 @@ type poller struct {
 	// What follows may be lost: it only saves requests.
 	repositories []repository
 	discovered   time.Time
-	checked      map[string]time.Time
-	hooks        []string
-	hooksFound   time.Time
-	swept        time.Time
+	// asked are the names by which repositories were asked for.
+	asked      map[int64]string
+	checked    map[string]time.Time
+	hooks      []string
+	hooksFound time.Time
+	swept      time.Time
 }
 
 func newPoller(cfg Config, deps collectors.Deps, now func() time.Time) (*poller, error) {
@@ -70,8 +73,8 @@ func newPoller(cfg Config, deps collectors.Deps, now func() time.Time) (*poller,
 		return nil, err
 	}
 	return &poller{
-		client: c, logger: deps.Logger, now: now, organisations: cfg.Organisations, names: cfg.Repositories,
-		interval: cfg.Interval, backfill: time.Duration(cfg.BackfillDays) * 24 * time.Hour, checked: map[string]time.Time{},
+		client: c, logger: deps.Logger, now: now, organisations: cfg.Organisations, names: cfg.Repositories, ownNothing: cfg.OwnNothing,
+		interval: cfg.Interval, backfill: time.Duration(cfg.BackfillDays) * 24 * time.Hour, checked: map[string]time.Time{}, asked: map[int64]string{},
 		redeliver: cfg.Redeliver && cfg.WebhookSecret != "",
 	}, nil
 }
@@ -81,6 +84,11 @@ type cursor struct {
 	Repositories map[string]map[string]*position `json:"repositories"`
 	// Hooks are how far the deliveries of each webhook have been looked at.
 	Hooks map[string]*sweep `json:"hooks,omitempty"`
+	// Names are the last ones of the repositories.
+	Names map[int64]string `json:"names,omitempty"`
+	// Teams by organisation and slug, and CODEOWNERS by repository, as they were told.
+	Teams map[string]map[string]*seenTeam `json:"teams,omitempty"`
+	Files map[string]*seenFile            `json:"files,omitempty"`
 }
 
 // position in a list that is read from the newest to the oldest. A pass that was
@@ -129,6 +137,11 @@ func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) er
 	if fatal(problems) {
 		return problems
 	}
+	if !p.backfillOnly {
+		if err := p.renamed(ctx, cur, repos, emit); err != nil {
+			return errors.Join(problems, err)
+		}
+	}
 	for _, live := range []bool{true, false} {
 		if live && p.backfillOnly {
 			continue
@@ -136,7 +149,14 @@ func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) er
 		ctx := ctx
 		if !live {
 			ctx = budget.WithReserve(ctx, backfillReserve)
-			switch err := p.sweepAll(ctx, cur); {
+			var err error
+			if !p.backfillOnly {
+				err = p.owners(ctx, cur, repos, emit)
+			}
+			if err == nil || !(fatal(err) || errors.Is(err, budget.ErrReserved)) {
+				err = errors.Join(err, p.sweepAll(ctx, cur))
+			}
+			switch {
 			case errors.Is(err, budget.ErrReserved):
 				return problems
 			case fatal(err):
@@ -292,6 +312,7 @@ func (p *poller) discover(ctx context.Context) ([]repository, error) {
 			problems = errors.Join(problems, err)
 			continue
 		}
+		p.asked[r.ID] = name
 		out = append(out, r)
 	}
 	for _, org := range p.organisations {

@@ -54,6 +54,9 @@ func (s *Source) Test(ctx context.Context, sample collectors.Emit) []collectors.
 	for _, want := range permissions() {
 		out = append(out, p.permitted(ctx, repo, want.name, want.path, want.without))
 	}
+	for _, org := range p.organisations {
+		out = append(out, p.teamsVisible(ctx, org))
+	}
 	out = append(out, p.hooksVisible(ctx))
 	var raws []json.RawMessage
 	if _, err := p.client.get(ctx, "repos/"+repo.FullName+"/pulls?state=all&sort=updated&direction=desc&per_page=1", "", &raws); err == nil && len(raws) == 1 {
@@ -86,6 +89,20 @@ func (p *poller) permitted(ctx context.Context, repo repository, name, path, wit
 			repo.FullName, res.Response.StatusCode, without)
 	default:
 		c.Problem = err.Error()
+	}
+	return c
+}
+
+// teamsVisible says whether teams can be read. It is no problem when not: owners may
+// be known from elsewhere.
+func (p *poller) teamsVisible(ctx context.Context, org string) collectors.Check {
+	c := collectors.Check{What: "permission Members: read", Detail: "granted for " + org}
+	var list []json.RawMessage
+	switch _, err := p.client.get(ctx, "orgs/"+org+"/teams?per_page=1", "", &list); {
+	case unavailable(err):
+		c.Detail = "missing for " + org + ": its teams are left out; whose repositories are then says the catalog, CODEOWNERS or headway.yaml"
+	case err != nil:
+		c.Detail, c.Problem = "", err.Error()
 	}
 	return c
 }

@@ -75,7 +75,7 @@ func TestEveryFactFitsItsTable(t *testing.T) {
 	t.Parallel()
 	db := clickhousetest.New(t)
 	facts := []schema.Fact{
-		&schema.Commit{}, &schema.Tag{}, &schema.Change{}, &schema.Review{}, &schema.Build{}, &schema.Deployment{},
+		&schema.RepoName{}, &schema.Commit{}, &schema.Tag{}, &schema.Change{}, &schema.Review{}, &schema.Build{}, &schema.Deployment{},
 		&schema.IncidentUpdate{}, &schema.Ticket{}, &schema.Request{}, &schema.Service{}, &schema.Ownership{},
 		&schema.Team{}, &schema.Person{}, &schema.Membership{}, &schema.Identity{}, &schema.Capability{}, &schema.CapabilityUse{},
 		&schema.Workload{}, &schema.Finding{}, &schema.FindingStart{}, &schema.Scan{}, &schema.PolicyResult{}, &schema.Cost{}, &schema.SurveyAnswer{}, &schema.SurveyParticipation{}, &schema.Receipt{}, &schema.DeadLetter{},

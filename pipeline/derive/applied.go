@@ -53,7 +53,7 @@ func (d *Deriver) appliedChanges(ctx context.Context, cat *catalogue) (*appliedC
 		was[a.ServiceID] = a
 		services = append(services, schema.Service{Meta: schema.Meta{Deleted: a.Deleted}, ServiceID: a.ServiceID, Repo: a.Repo, Aliases: a.Aliases})
 	}
-	out := &appliedChanges{was: newCatalogue(services)}
+	out := &appliedChanges{was: newCatalogue(services, cat.names)}
 	for _, id := range slices.Sorted(maps.Keys(cat.services)) {
 		s := cat.services[id]
 		row := appliedService{ServiceID: id, Version: stamp, Deleted: s.Deleted, Repo: s.Repo, Paths: s.Paths, Aliases: s.Aliases, CreatedAt: s.CreatedAt}

@@ -73,18 +73,21 @@ func newRepoCache(store Store, limit int) *repoCache {
 	return &repoCache{store: store, limit: limit, entries: map[string]*cachedRepo{}}
 }
 
+// printRow is the fingerprint of one kind of facts of a repository.
+type printRow struct {
+	Repo string `ch:"repo"`
+	Kind string `ch:"kind"`
+	Rows uint64 `ch:"rows"`
+	Hash uint64 `ch:"print"`
+}
+
 // prints reads those of the repositories, as they are now.
 func (c *repoCache) prints(ctx context.Context, repos []string) (repoPrints, error) {
 	out := repoPrints{repos: repos, of: map[string]prints{}}
 	if len(repos) == 0 {
 		return out, nil
 	}
-	var rows []struct {
-		Repo string `ch:"repo"`
-		Kind string `ch:"kind"`
-		Rows uint64 `ch:"rows"`
-		Hash uint64 `ch:"print"`
-	}
+	var rows []printRow
 	if err := c.store.Select(ctx, &rows, selectPrints, map[string]any{"repos": array(repos)}); err != nil {
 		return out, fmt.Errorf("comparing repositories: %w", err)
 	}
@@ -92,7 +95,9 @@ func (c *repoCache) prints(ctx context.Context, repos []string) (repoPrints, err
 		if out.of[r.Repo] == nil {
 			out.of[r.Repo] = prints{}
 		}
-		out.of[r.Repo][r.Kind] = fingerprint{r.Rows, r.Hash}
+		// Of several names of one repository the sum, since equal hashes would cancel out.
+		sum := out.of[r.Repo][r.Kind]
+		out.of[r.Repo][r.Kind] = fingerprint{sum.rows + r.Rows, sum.hash + r.Hash}
 	}
 	return out, nil
 }
@@ -242,7 +247,7 @@ func (c *repoCache) commits(ctx context.Context, id string, e *cachedRepo, now f
 	if now == e.prints["commits"] {
 		return kept, nil, nil
 	}
-	args := map[string]any{"repo": id, "repos": []string{id}}
+	args := map[string]any{"repos": []string{id}}
 	var listed []struct {
 		SHA     string `ch:"sha"`
 		Version uint64 `ch:"version"`

@@ -15,20 +15,23 @@ type catalogue struct {
 	services map[string]*schema.Service
 	byRef    map[string][]string
 	byRepo   map[string][]string
+	names    *names
 	patterns *patterns
 }
 
 // newCatalogue takes the newest row of each service, also of those that were
 // withdrawn: what was deployed under their names is theirs still, as long as no
 // other service has the name.
-func newCatalogue(services []schema.Service) *catalogue {
-	c := &catalogue{services: map[string]*schema.Service{}, byRef: map[string][]string{}, byRepo: map[string][]string{}, patterns: &patterns{compiled: map[string]*regexp.Regexp{}}}
+func newCatalogue(services []schema.Service, called *names) *catalogue {
+	c := &catalogue{names: called, services: map[string]*schema.Service{}, byRef: map[string][]string{}, byRepo: map[string][]string{}, patterns: &patterns{compiled: map[string]*regexp.Regexp{}}}
 	services = slices.Clone(services)
 	slices.SortFunc(services, func(a, b schema.Service) int {
 		return cmp.Or(cmp.Compare(a.ServiceID, b.ServiceID), cmp.Compare(b.Version, a.Version))
 	})
 	services = slices.CompactFunc(services, func(a, b schema.Service) bool { return a.ServiceID == b.ServiceID })
 	for i := range services {
+		s := &services[i]
+		s.Repo, s.Aliases = called.of(s.Repo), called.ids(s.Aliases)
 		if services[i].Deleted == 0 {
 			c.add(&services[i], c.byRef, c.byRepo)
 		}
@@ -74,6 +77,7 @@ func (c *catalogue) add(s *schema.Service, byRef, byRepo map[string][]string) {
 // there before it moved; one with a name that the catalogue does not
 // know is of the repository's only service, if there is just one.
 func (c *catalogue) deployed(ref, repo string) []string {
+	ref, repo = c.names.of(ref), c.names.of(repo)
 	of := c.byRepo[repo]
 	switch {
 	case ref == "" && len(of) > 0:

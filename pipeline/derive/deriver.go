@@ -50,6 +50,7 @@ type Config struct {
 type Deriver struct {
 	cfg   Config
 	cache *repoCache
+	repos *namedStore
 }
 
 // New checks the configuration.
@@ -63,7 +64,8 @@ func New(cfg Config) (*Deriver, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Deriver{cfg: cfg, cache: newRepoCache(cfg.Store, cfg.Options.CacheCommits)}, nil
+	repos := &namedStore{Store: cfg.Store}
+	return &Deriver{cfg: cfg, cache: newRepoCache(repos, cfg.Options.CacheCommits), repos: repos}, nil
 }
 
 const (
@@ -85,7 +87,12 @@ func (d *Deriver) Handle(ctx context.Context, keys []schema.DirtyKey) error {
 	if err := d.cfg.Store.Select(ctx, &services, selectServices, nil); err != nil {
 		return fmt.Errorf("reading the catalogue: %w", err)
 	}
-	cat := newCatalogue(services)
+	var called []schema.RepoName
+	if err := d.cfg.Store.Select(ctx, &called, selectNames, nil); err != nil {
+		return fmt.Errorf("reading the names of repositories: %w", err)
+	}
+	cat := newCatalogue(services, newNames(called))
+	d.repos.names.Store(cat.names)
 	ids, others := split(keys)
 	if len(others) > 0 {
 		if err := d.fanOut(ctx, cat, others); err != nil {

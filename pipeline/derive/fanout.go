@@ -19,6 +19,11 @@ type dirtyNames struct {
 func (d *Deriver) fanOut(ctx context.Context, cat *catalogue, keys []schema.DirtyKey) error {
 	names := d.names(ctx, keys)
 	found := idSet{}
+	if concerned := cat.names.concerned(names.repos); len(concerned) > len(names.repos) {
+		// A repository that nobody has catalogued was a service under its former name.
+		found.add(concerned...)
+		names.repos = concerned
+	}
 	found.add(cat.ofRepos(names.repos)...)
 	found.add(cat.namedBy(names.refs)...)
 	var applied *appliedChanges
@@ -97,7 +102,7 @@ func (d *Deriver) addDeployed(ctx context.Context, found idSet, names dirtyNames
 			Ref  string `ch:"service_ref"`
 			Repo string `ch:"repo"`
 		}
-		if err := d.cfg.Store.Select(ctx, &pairs, selectDeployedNames, map[string]any{"all": flag(names.all), "repos": array(names.repos), "refs": array(names.refs)}); err != nil {
+		if err := d.cfg.Store.Select(ctx, &pairs, selectDeployedNames, map[string]any{"all": flag(names.all), "repos": array(cat.names.every(names.repos)), "refs": array(cat.names.every(names.refs))}); err != nil {
 			return fmt.Errorf("finding what is deployed: %w", err)
 		}
 		for _, p := range pairs {
@@ -110,6 +115,7 @@ func (d *Deriver) addDeployed(ctx context.Context, found idSet, names dirtyNames
 	if len(names.deployments) == 0 {
 		return nil
 	}
+	names.deployments = append(names.deployments, cat.names.ids(names.deployments)...)
 	holding := selectHolders
 	if len(names.deployments) > fewDeployments {
 		holding = selectManyHolders

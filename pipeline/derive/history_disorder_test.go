@@ -82,6 +82,8 @@ func setVersion(f schema.Fact, v uint64) {
 		x.Version = v
 	case *schema.Review:
 		x.Version = v
+	case *schema.RepoName:
+		x.Version = v
 	default:
 		panic(fmt.Sprintf("no version known for %T", f))
 	}

@@ -145,7 +145,7 @@ func (d *Deriver) inputs(ctx context.Context, cat *catalogue, ids []string) ([]I
 		refs = append(refs, cat.refs(id)...)
 		repos = append(repos, cat.repos(id)...)
 	}
-	if err := d.addFacts(ctx, cat, at, map[string]any{"services": array(append(slices.Clone(ids), repos...)), "refs": array(refs), "repos": array(repos)}); err != nil {
+	if err := d.addFacts(ctx, cat, at, map[string]any{"services": array(append(slices.Clone(ids), cat.names.every(repos)...)), "refs": array(cat.names.every(refs)), "repos": array(cat.names.every(repos))}); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -159,6 +159,7 @@ func (d *Deriver) addFacts(ctx context.Context, cat *catalogue, at map[string]*I
 		return fmt.Errorf("reading deployments: %w", err)
 	}
 	for i := range deployments {
+		cat.names.deployment(&deployments[i])
 		for _, id := range cat.deployed(deployments[i].ServiceRef, deployments[i].Repo) {
 			if in := at[id]; in != nil {
 				in.Deployments = append(in.Deployments, deployments[i])
@@ -168,6 +169,9 @@ func (d *Deriver) addFacts(ctx context.Context, cat *catalogue, at map[string]*I
 	var updates []schema.IncidentUpdate
 	if err := d.cfg.Store.Select(ctx, &updates, selectIncidentUpdates, args); err != nil {
 		return fmt.Errorf("reading incidents: %w", err)
+	}
+	for i := range updates {
+		cat.names.update(&updates[i])
 	}
 	addIncidents(cat, at, updates)
 	var ownerships []schema.Ownership

@@ -9,6 +9,8 @@ const (
 	selectServices = `SELECT source, url, version, is_deleted, service_id, name, kind, repo, paths, aliases, system, lifecycle, template, created_at
 FROM services ORDER BY version DESC LIMIT 1 BY service_id`
 
+	selectNames = `SELECT version, repo_uid, since, repo, before FROM repo_names FINAL`
+
 	selectNow = `SELECT toUInt64(toUnixTimestamp64Milli(now64(3))) AS at`
 
 	selectDeployedNames = `SELECT DISTINCT service_ref, repo FROM deployments
@@ -45,12 +47,12 @@ UNION ALL SELECT repo, 'tags', count(), groupBitXor(cityHash64(name, version)) F
 UNION ALL SELECT repo, 'changes', count(), groupBitXor(cityHash64(change_id, version)) FROM changes FINAL WHERE repo IN {repos:Array(String)} GROUP BY repo
 UNION ALL SELECT repo, 'reviews', count(), groupBitXor(cityHash64(change_id, review_id, version)) FROM reviews FINAL WHERE repo IN {repos:Array(String)} GROUP BY repo`
 
-	selectCommitVersions = `SELECT sha, version FROM commits FINAL WHERE repo = {repo:String}`
+	selectCommitVersions = `SELECT sha, version FROM commits FINAL WHERE repo IN {repos:Array(String)} ORDER BY version`
 
 	commitColumns = `url, version, repo, sha, parents, authored_at, committed_at, title, cherry_picked_from, reverts, paths, paths_known`
 	selectCommits = `SELECT ` + commitColumns + ` FROM commits FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, sha`
 
-	selectCommitsAmong = `SELECT ` + commitColumns + ` FROM commits FINAL WHERE repo = {repo:String} AND sha IN {shas:Array(String)}`
+	selectCommitsAmong = `SELECT ` + commitColumns + ` FROM commits FINAL WHERE repo IN {repos:Array(String)} AND sha IN {shas:Array(String)}`
 
 	selectTags = `SELECT version, repo, name, commit FROM tags FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, name`
 

@@ -5,7 +5,7 @@
 -- so that one who says it no longer leaves the others'. What was said before is of
 -- the line of its source.
 ALTER TABLE {{table "ownerships"}} {{onCluster}} ADD COLUMN IF NOT EXISTS claim String,
-    ADD COLUMN IF NOT EXISTS patterns Array(String), ADD COLUMN IF NOT EXISTS teams Array(String),
+    ADD COLUMN IF NOT EXISTS patterns Array(String), ADD COLUMN IF NOT EXISTS teams Array(String), ADD COLUMN IF NOT EXISTS others Array(String),
     MODIFY ORDER BY (service_id, valid_from, claim);
 
 INSERT INTO {{table "ownerships"}} (source, url, version, is_deleted, service_id, valid_from, team_id, claim)
@@ -15,6 +15,57 @@ FROM {{table "ownerships"}} FINAL
 WHERE claim = '' AND said != '';
 
 ALTER TABLE {{table "ownerships"}} {{onCluster}} DELETE WHERE claim = '' AND source IN ('config', 'backstage', 'port');
+
+CREATE TABLE IF NOT EXISTS {{table "repo_names"}} {{onCluster}} (
+    source LowCardinality(String), url String, version UInt64, is_deleted UInt8,
+    repo_uid String, since DateTime64(3, 'UTC'), repo String, before String
+) ENGINE = {{replacing "version, is_deleted"}} ORDER BY (repo_uid, since, repo);
+
+-- name → the name that the repository has now, and all names that are its. A name is
+-- of the repository that took it last.
+CREATE VIEW IF NOT EXISTS {{table "repo_aliases"}} {{onCluster}} AS
+SELECT arrayJoin(names) AS name, repo, names
+FROM (
+    SELECT argMax(name, (at, name)) AS repo, groupArray(name) AS names
+    FROM (
+        SELECT n.1 AS name, argMax(uid, (n.2, uid)) AS uid, max(n.2) AS at
+        FROM (
+            SELECT repo_uid AS uid, arrayJoin([(repo, since), (before, toDateTime64(0, 3, 'UTC'))]) AS n FROM {{table "repo_names"}} FINAL
+        )
+        WHERE n.1 != ''
+        GROUP BY name
+    )
+    GROUP BY uid
+);
+
+-- The services of a repository under each of its names as (paths, service), those with
+-- paths of their own first.
+CREATE OR REPLACE VIEW {{table "repo_services"}} {{onCluster}} AS
+SELECT arrayJoin(arrayDistinct(arrayConcat([current], names))) AS repo, services
+FROM (
+    SELECT if(a.repo != '', a.repo, s.repo) AS current, any(a.names) AS names, arraySort(x -> (empty(x.1), x.2), groupArray((s.paths, s.service_id))) AS services
+    FROM (SELECT repo, paths, service_id FROM {{table "services"}} FINAL WHERE repo != '') AS s
+    LEFT JOIN {{table "repo_aliases"}} AS a ON a.name = s.repo
+    GROUP BY current
+);
+
+-- When people's changes were merged, by team: as in 0005, under each name of a
+-- repository.
+CREATE OR REPLACE VIEW {{table "team_merges"}} {{onCluster}} AS
+SELECT o.owners[greatest(1, arrayCount(x -> x.1 <= c.merged, o.owners))].2 AS team_id, c.merged AS merged_at
+FROM (
+    SELECT repo, assumeNotNull(merged_at) AS merged FROM {{table "changes"}} FINAL
+    WHERE state = 'merged' AND merged_at IS NOT NULL AND author_is_bot = 0
+) AS c
+INNER JOIN (
+    SELECT s.repo AS repo, w.owners AS owners
+    FROM (SELECT repo, arrayJoin(arrayFilter(x -> empty(x.1), services)).2 AS service_id FROM {{table "repo_services"}}) AS s
+    INNER JOIN {{table "service_owners"}} AS w ON w.service_id = s.service_id
+) AS o ON o.repo = c.repo
+UNION ALL
+SELECT team_id, ifNull(merged_at, deployed_at) AS merged_at
+FROM {{table "changes_deployed"}} FINAL
+WHERE change_id NOT IN (SELECT change_id FROM {{table "changes"}} FINAL WHERE author_is_bot = 1);
 
 -- Each claim to a service with its line and its weight (schema.OwnershipRank). A claim to a
 -- repository is one to each of its services; where rules are by path, the last that
