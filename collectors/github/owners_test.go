@@ -81,7 +81,7 @@ func ownerFacts(t *testing.T, s *github.Source, cur collectors.Cursor) ([]string
 			t.Fatal(err)
 		}
 		for _, f := range facts {
-			line := ""
+			var line string
 			switch f := f.(type) {
 			case *schema.Team:
 				line = strings.TrimSpace("team " + f.TeamID + " " + f.Parent)

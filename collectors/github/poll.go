@@ -153,7 +153,7 @@ func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) er
 			if !p.backfillOnly {
 				err = p.owners(ctx, cur, repos, emit)
 			}
-			if err == nil || !(fatal(err) || errors.Is(err, budget.ErrReserved)) {
+			if !fatal(err) && !errors.Is(err, budget.ErrReserved) {
 				err = errors.Join(err, p.sweepAll(ctx, cur))
 			}
 			switch {

@@ -2,6 +2,7 @@ package derive
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -28,10 +29,7 @@ func (s *namedStore) Select(ctx context.Context, dest any, sql string, args map[
 	if len(wanted) == len(asked) && !slices.ContainsFunc(asked, func(r string) bool { return n.of(r) != r }) {
 		return s.Store.Select(ctx, dest, sql, args)
 	}
-	more := map[string]any{}
-	for k, v := range args {
-		more[k] = v
-	}
+	more := maps.Clone(args)
 	more["repos"] = array(wanted)
 	if err := s.Store.Select(ctx, dest, sql, more); err != nil {
 		return err

@@ -107,8 +107,10 @@ func (p *patterns) matches(pattern, file string) bool {
 	defer p.mu.Unlock()
 	re, ok := p.compiled[pattern]
 	if !ok {
-		// Collectors only write what compiles; anything else fits nothing.
-		re, _ = regexp.Compile(pattern) //nolint:errcheck // See above.
+		var err error
+		if re, err = regexp.Compile(pattern); err != nil {
+			re = nil // Collectors only write what compiles; anything else fits nothing.
+		}
 		p.compiled[pattern] = re
 	}
 	return re != nil && re.MatchString(file)
