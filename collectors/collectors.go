@@ -48,6 +48,12 @@ type Webhook interface {
 	Receiver
 }
 
+// Answerer is a Receiver whose sender takes no other status than one for success;
+// the server answers 202 to all others.
+type Answerer interface {
+	Answer() int
+}
+
 // Endpoint is a path of a source beside /hooks/<name>: "/v1/deployments".
 type Endpoint struct {
 	Path     string

@@ -48,7 +48,7 @@ type ServerOptions struct {
 	Now func() time.Time
 }
 
-// Server takes deliveries: it verifies, makes events, and answers 202 only once
+// Server takes deliveries: it verifies, makes events, and answers 2xx only once
 // Kafka has them (invariant 1). It is an http.Handler; Paths says where to mount it.
 type Server struct {
 	routes    map[string]route
@@ -125,7 +125,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.metrics.seconds.WithLabelValues(to.source).Observe(s.now().Sub(start).Seconds())
 	if rej == nil {
 		s.metrics.received.WithLabelValues(to.source).Add(float64(n))
-		writeJSON(w, http.StatusAccepted, map[string]int{"accepted": n})
+		writeJSON(w, success(to.receiver), map[string]int{"accepted": n})
 		return
 	}
 	s.metrics.rejected.WithLabelValues(to.source, rej.code).Inc()
@@ -138,6 +138,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="headway"`)
 	}
 	writeError(w, rej.status, rej.code, rej.message)
+}
+
+func success(r Receiver) int {
+	if a, ok := r.(Answerer); ok {
+		return a.Answer()
+	}
+	return http.StatusAccepted
 }
 
 // safeReceive is receive without its panics.

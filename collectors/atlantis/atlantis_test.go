@@ -115,6 +115,17 @@ func TestTheHostSaysWhoseNameTheAuthorIs(t *testing.T) {
 	}
 }
 
+func TestAtlantisIsAnswered200(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	body := collectortest.Events(t, Name, "testdata")["apply"].Data
+	d := collectortest.Delivery{Path: "/hooks/atlantis", Header: http.Header{}, Body: body}
+	s.scheme.Sign(d.Header, body, collectortest.Time)
+	if rec := collectortest.Post(collectortest.NewServer(t, s, &collectortest.Publisher{}), d); rec.Code != http.StatusOK {
+		t.Errorf("answered %d, which Atlantis takes for a failure", rec.Code)
+	}
+}
+
 func TestRulesSayForWhomAndWhoServed(t *testing.T) {
 	t.Parallel()
 	if r := request(t, "apply"); r.CapabilityID != "database" || r.ServiceRef != "shop" || r.Channel != schema.ChannelSelfService {

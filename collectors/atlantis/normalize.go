@@ -53,6 +53,10 @@ type payload struct {
 	DetectionID string `json:"detection_id"`
 }
 
+// Answer is 200: Atlantis logs every other status as a failure (it compares with
+// http.StatusOK).
+func (*Source) Answer() int { return http.StatusOK }
+
 // project is what rules name: several projects may share a directory and a workspace.
 // Nothing in a name holds two slashes, so a {part} of a pattern ends where it should.
 func (p payload) project() string {
