@@ -185,5 +185,7 @@ func SeverityByScore(score float64) string {
 	return SeverityUnknown
 }
 
-// Fingerprint joins what names a weakness; case does not matter.
+// Fingerprint joins what names a weakness; case does not matter. Of a weakness in a
+// package these are the advisory and the package, whatever tool finds it and wherever
+// the package lies.
 func Fingerprint(parts ...string) string { return strings.ToLower(strings.Join(parts, "|")) }

@@ -102,7 +102,7 @@ func fileReport(data []byte, origin generic.Origin, received time.Time) (*report
 		for _, l := range res.Licenses {
 			r.add(&schema.Finding{
 				Kind: schema.FindingLicense, Rule: l.Name, Title: l.Name, Package: l.PkgName, Path: cmp.Or(l.FilePath, path),
-				Severity: schema.Severity(l.Severity), Fingerprint: schema.Fingerprint(l.Name, l.PkgName, l.FilePath),
+				Severity: schema.Severity(l.Severity), Fingerprint: schema.Fingerprint(l.Name, cmp.Or(l.PkgName, l.FilePath)),
 			})
 		}
 	}

@@ -106,7 +106,7 @@ func TestAWeaknessStandsOnceAndPassesNot(t *testing.T) {
 		got = append(got, f.Fingerprint)
 	}
 	want := []string{
-		"cve-2026-1234|zlib1g", "cve-2026-9|libc6", "ghsa-aaaa-bbbb-cccc|golang.org/x/net", "ds002|dockerfile", "aws-access-key-id|/app/config.yaml|3", "gpl-3.0|bash|",
+		"cve-2026-1234|zlib1g", "cve-2026-9|libc6", "ghsa-aaaa-bbbb-cccc|golang.org/x/net", "ds002|dockerfile", "aws-access-key-id|/app/config.yaml|3", "gpl-3.0|bash",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("findings %q, want %q", got, want)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -17,7 +18,7 @@ func severities() []string {
 type Finding struct {
 	ID string `json:"id"`
 	// Fingerprint names the weakness whatever tool finds it; left out it is made
-	// of rule, package and path.
+	// of rule and package, or of rule and path where there is no package.
 	Fingerprint string `json:"fingerprint"`
 	// Kind is vulnerability, code, secret, misconfiguration or license.
 	Kind string `json:"kind"`
@@ -89,7 +90,7 @@ func (f *Finding) facts(from Origin) []schema.Fact {
 		ServiceRef: f.Service, TeamRef: f.Team, State: f.State, Reason: f.Reason, OpenedAt: f.OpenedAt, SeenAt: seen, ClosedAt: f.ClosedAt,
 	}
 	if out.Fingerprint == "" {
-		out.Fingerprint = schema.Fingerprint(f.Rule, f.Package, f.Path)
+		out.Fingerprint = schema.Fingerprint(f.Rule, cmp.Or(f.Package, f.Path))
 	}
 	if out.Severity == "" {
 		out.Severity = schema.SeverityUnknown
