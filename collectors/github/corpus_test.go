@@ -132,7 +132,7 @@ func TestCorpus(t *testing.T) {
 		got[account(t, src, ev)]++
 	}
 	want := map[string]int{}
-	b, err := os.ReadFile("testdata/corpus/outcomes.json")
+	b, err := os.ReadFile("testdata/corpus/webhooks-examples.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,9 @@ All.
 
 func repository(readme string) fstest.MapFS {
 	return fstest.MapFS{
-		"internal/reference/README.md": {Data: []byte(readme)},
+		"internal/reference/README.md":                          {Data: []byte(readme)},
+		"internal/reference/testdata/corpus/package.json":       {Data: []byte(`{}`)},
+		"internal/reference/testdata/corpus/made-examples.json": {Data: []byte(`{"one": "facts: a", "two": "dead: b", "ignored: c": 3}`)},
 		"internal/reference/doc.go": {Data: []byte(`// Package made is made up.
 //
 // The traps, each with a test of its name:

@@ -76,9 +76,10 @@ type described struct {
 	summary string
 	paths   []string
 	// past says that more of it can be asked for.
-	past  bool
-	traps []Trap
-	keys  []key
+	past    bool
+	traps   []Trap
+	corpora []corpus
+	keys    []key
 }
 
 func describe(fsys fs.FS, e collectors.Entry) (described, error) {
@@ -94,7 +95,10 @@ func describe(fsys fs.FS, e collectors.Entry) (described, error) {
 	}
 	d.paths = Paths(src)
 	_, d.past = src.(collectors.Backfiller)
-	d.traps, err = Traps(fsys, Folder(e))
+	if d.traps, err = Traps(fsys, Folder(e)); err != nil {
+		return d, err
+	}
+	d.corpora, err = corpora(fsys, Folder(e))
 	return d, err
 }
 
@@ -125,6 +129,9 @@ func (d described) write(b *bytes.Buffer) {
 		fmt.Fprintf(b, "- More of the past than it asks for by itself: `headway backfill %s --from DATE`\n", e.Name)
 	}
 	fmt.Fprintf(b, "- Facts: %s\n", strings.Join(code(e.Facts), ", "))
+	for _, c := range d.corpora {
+		fmt.Fprintf(b, "- Payloads that nobody here wrote: %s\n", c)
+	}
 	if e.AlwaysOn {
 		fmt.Fprintf(b, "- On without being configured; what it accepts is set under `sources.%s`\n", e.Name)
 	}
