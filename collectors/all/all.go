@@ -8,6 +8,7 @@ import (
 	"github.com/headway-metrics/headway/collectors/atlantis"
 	"github.com/headway-metrics/headway/collectors/backstage"
 	"github.com/headway-metrics/headway/collectors/circleci"
+	"github.com/headway-metrics/headway/collectors/cloudrun"
 	"github.com/headway-metrics/headway/collectors/copilot"
 	"github.com/headway-metrics/headway/collectors/crossplane"
 	"github.com/headway-metrics/headway/collectors/csv"
@@ -48,6 +49,7 @@ func Entries() []collectors.Entry {
 		atlantis.Entry(),
 		backstage.Entry(),
 		circleci.Entry(),
+		cloudrun.Entry(),
 		copilot.Entry(),
 		crossplane.Entry(),
 		csv.Entry(),

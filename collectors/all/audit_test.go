@@ -88,6 +88,7 @@ func fetched() []string { return []string{"csv", "git", "gitops"} }
 func withoutPast() map[string]string {
 	return map[string]string{
 		"argocd":     "its API has the last ten syncs of an application, and every poll reads them all",
+		"cloudrun":   "the API knows what is there now",
 		"crossplane": "the API knows what is there now",
 		"csv":        "a file is read whole",
 		"ecs":        "the API knows what is there now",

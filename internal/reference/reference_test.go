@@ -121,7 +121,7 @@ func TestABadReadmeIsRefused(t *testing.T) {
 	}
 }
 
-func TestThePageHoldsKeysTrapsAndPlans(t *testing.T) {
+func TestThePageHoldsKeysAndTraps(t *testing.T) {
 	t.Parallel()
 	page, err := Sources(repository(good), []collectors.Entry{entry()})
 	if err != nil {
@@ -132,7 +132,6 @@ func TestThePageHoldsKeysTrapsAndPlans(t *testing.T) {
 		"| `rules` | list of mapping |  | What counts |",
 		"| `rules[].kind` | `a`, `b` | `a` |  |",
 		"- the first trap (`TestFirst`)\n- the second (of two) (`TestSecond`, `TestThird`)\n",
-		"| Workloads | Cloud Run | `cloudrun` | *planned* | *planned* | |",
 	} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
@@ -140,21 +139,6 @@ func TestThePageHoldsKeysTrapsAndPlans(t *testing.T) {
 	}
 	if strings.Contains(string(page), "do not count") {
 		t.Error("another list was taken for traps")
-	}
-}
-
-// TestAPlanEndsWithItsEntry: a source that works is planned no more.
-func TestAPlanEndsWithItsEntry(t *testing.T) {
-	t.Parallel()
-	e := entry()
-	e.Name = "cloudrun"
-	readme := strings.Replace(good, "  made:", "  cloudrun:", 1)
-	page, err := Sources(repository(readme), []collectors.Entry{e})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(page), "| Cloud Run |") || !strings.Contains(string(page), "| Made Up |") && !strings.Contains(string(page), "[Made Up]") {
-		t.Error("the plan of a source that works still stands")
 	}
 }
 
@@ -171,20 +155,5 @@ func TestThePageIsCurrent(t *testing.T) {
 	}
 	if string(got) != string(want) {
 		t.Error("docs/reference/sources.md is out of date; run make generate")
-	}
-}
-
-func TestEveryPlanHasAGroup(t *testing.T) {
-	t.Parallel()
-	seen := map[string]bool{}
-	for _, p := range planned() {
-		known := false
-		for _, g := range collectors.Groups() {
-			known = known || g == p.group
-		}
-		if !known || seen[p.name] {
-			t.Errorf("%s is in no group or there twice", p.name)
-		}
-		seen[p.name] = true
 	}
 }

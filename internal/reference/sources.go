@@ -18,7 +18,7 @@ func Sources(fsys fs.FS, entries []collectors.Entry) ([]byte, error) {
 	b.WriteString(`# Sources
 
 Generated from ` + "`collectors/all`" + ` and what lies beside each source; do not edit. A row leads to the page with which the
-source is connected in ten minutes. Rows that say *planned* do not work yet.
+source is connected in ten minutes.
 
 Every source verifies what it is sent, answers only once Kafka has it, drops what comes twice by the sender's own id, and keeps
 what it cannot read as a dead letter (` + "`headway deadletter list`" + `). One body is at most 25 MB (413 above), and ` + "`http.limits`" + ` sets a rate (429 above) and a smaller
@@ -42,11 +42,6 @@ the system's rate limit and go on where they were. ` + "`headway sources status`
 			d := made[e.Name]
 			fmt.Fprintf(&b, "| %s | [%s](#%s) | `%s` | %s | %s | %s |\n", g, e.Title, anchor(e.Title), e.Name,
 				cmp.Or(strings.Join(code(d.paths), " "), "–"), cmp.Or(e.Polls, "–"), strings.Join(code(e.Facts), " "))
-		}
-		for _, p := range planned() {
-			if p.group == g && !slices.ContainsFunc(entries, func(e collectors.Entry) bool { return e.Name == p.name }) {
-				fmt.Fprintf(&b, "| %s | %s | `%s` | *planned* | *planned* | |\n", g, p.title, p.name)
-			}
 		}
 	}
 	for _, g := range groups {

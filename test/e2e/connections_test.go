@@ -58,6 +58,14 @@ func connections(t *testing.T) map[string]connection {
 				"/api/v2/pipeline/1285fe1d-d3a6-44fc-8886-8979558254c4/workflow": `{"items": [` + payload(t, "circleci", "rest_workflow", "workflow") + `]}`,
 			}),
 		},
+		"cloudrun": {
+			config: "projects: [{id: acme-production, environment: production, regions: [europe-west1]}]\nurl: SYSTEM\ncredentials_file: '" + googleCredentials(t) + "'",
+			system: answers(map[string]string{
+				"/v2/projects/acme-production/locations/europe-west1/services": `{"services": [{
+					"name": "projects/acme-production/locations/europe-west1/services/checkout", "labels": {"service": "checkout", "team": "payments"}}]}`,
+				"/v2/projects/acme-production/locations/europe-west1/jobs": `{}`,
+			}),
+		},
 		"copilot": {config: token + "url: SYSTEM\nhistory: 24h\norganizations: [acme]", system: copilot()},
 		"crossplane": {
 			config: "clusters: [{name: eu-1, url: SYSTEM, token_file: secret}]\nrules: [{resource: 'Database/{team}/*', capability: database, channel: self_service}]",
