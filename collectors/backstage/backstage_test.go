@@ -12,6 +12,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/collectortest"
 	"github.com/headway-metrics/headway/internal/secret"
@@ -385,6 +387,78 @@ func TestRemovedEntityIsAskedForByName(t *testing.T) {
 	n := len(pub.Events())
 	if _, err = s.Poll(t.Context(), cur, pub.Publish); err != nil || len(pub.Events()) != n {
 		t.Errorf("withdrawn twice (%v)", err)
+	}
+}
+
+// TestWhatIsWithdrawnEnds: of an entity that is gone only the name can be asked for, so
+// what it was is remembered, and ends.
+func TestWhatIsWithdrawnEnds(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t)
+	annotated := func(e map[string]any, annotations map[string]string) map[string]any {
+		e["metadata"].(map[string]any)["annotations"] = annotations
+		return e
+	}
+	p.entities = []map[string]any{
+		annotated(p.entity("Component", "shop", "a"), map[string]string{"github.com/project-slug": "acme/shop", "pagerduty.com/service-id": "P1"}),
+		p.entity("Component", "web", "a"), p.entity("Group", "a", ""),
+		annotated(p.entity("User", "ada", "", "a"), map[string]string{"github.com/user-login": "ada-l"}), p.entity("User", "grace", "", "a"),
+	}
+	var pub collectortest.Publisher
+	cur, err := p.source(t, now).Poll(t.Context(), nil, pub.Publish)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := p.entities
+	later := now.Add(time.Hour)
+	poll := func() (out []string) {
+		t.Helper()
+		before := len(pub.Events())
+		s := p.source(t, later)
+		if cur, err = s.Poll(t.Context(), cur, pub.Publish); err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range pub.Events()[before:] {
+			facts, err := s.Normalize(ev)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range facts {
+				line := f.Table() + " " + f.FactID()
+				switch f := f.(type) {
+				case *schema.Service:
+					line += fmt.Sprint(" of ", f.Repo, " ", f.Aliases)
+				case *schema.Ownership:
+					line += " of " + f.TeamID
+				case *schema.Membership:
+					line += fmt.Sprint(" until ", f.ValidTo.Format(time.RFC3339))
+				}
+				if schema.MetaOf(f).Deleted == 1 {
+					line += " deleted"
+				}
+				out = append(out, line)
+			}
+		}
+		return out
+	}
+	p.Change(func() { p.entities = append(slices.Clone(all[:2]), all[3:]...) })
+	stamp, until := later.Format("2006-01-02T15:04:05.000Z"), later.Format(time.RFC3339)
+	want := []string{
+		"teams a deleted", "ownerships shop@" + stamp + "@catalog/backstage of ", "ownerships web@" + stamp + "@catalog/backstage of ",
+		"memberships ada/a@" + stamp + " until " + until, "memberships grace/a@" + stamp + " until " + until,
+	}
+	if d := cmp.Diff(want, poll()); d != "" {
+		t.Errorf("the group is gone (-want +got):\n%s", d)
+	}
+	p.Change(func() { p.entities = all[1:2] })
+	began := now.Format("2006-01-02T15:04:05.000Z")
+	want = []string{
+		"services shop of github.com/acme/shop [backstage:component:default/shop pagerduty:P1] deleted", "ownerships shop@" + stamp + "@catalog/backstage of ",
+		"people ada deleted", "identities backstage:user:default/ada deleted", "identities github:ada-l deleted", "memberships ada/a@" + began + " until " + until,
+		"people grace deleted", "identities backstage:user:default/grace deleted", "memberships grace/a@" + began + " until " + until,
+	}
+	if d := cmp.Diff(want, poll()); d != "" {
+		t.Errorf("a component and two users are gone (-want +got):\n%s", d)
 	}
 }
 

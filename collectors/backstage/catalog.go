@@ -23,8 +23,25 @@ type observed struct {
 	Entity json.RawMessage `json:"entity"`
 	// Ref of an entity that is gone.
 	Ref string `json:"ref,omitempty"`
+	// Was is what an entity that is gone was, and of one that is there what it is no
+	// longer.
+	Was *memory `json:"was,omitempty"`
 	// Memberships of a user with the times that they were seen.
 	Memberships []membership `json:"memberships,omitempty"`
+}
+
+// memory is what is known of an entity from earlier readings.
+type memory struct {
+	Repo    string   `json:"repo,omitempty"`
+	Path    string   `json:"path,omitempty"`
+	Aliases []string `json:"aliases,omitempty"`
+	// Identities are the names that led to a user, with the latest evidence.
+	Identities []string `json:"identities,omitempty"`
+	// Owner is whose a component was.
+	Owner string `json:"owner,omitempty"`
+	// Owned are the components of a group, and Members its users, by reference.
+	Owned   []string `json:"owned,omitempty"`
+	Members []string `json:"members,omitempty"`
 }
 
 type membership struct {
@@ -40,7 +57,7 @@ func (s *Source) normalizeEntity(ev schema.Event) ([]schema.Fact, error) {
 	}
 	meta := schema.Meta{Source: Name, Version: schema.NewVersion(ev.Time, 0)}
 	if ev.Type == typeRemoved {
-		return removed(o, meta)
+		return removed(o, meta, ev.Time)
 	}
 	var e entity
 	if err := json.Unmarshal(o.Entity, &e); err != nil {
@@ -119,20 +136,49 @@ func (e entity) team(meta schema.Meta) *schema.Team {
 
 func (s *Source) user(e entity, o observed, meta schema.Meta) []schema.Fact {
 	person := shortID(e.ref())
-	out := []schema.Fact{&schema.Person{Meta: meta, PersonID: person}, identity(meta, Name+":"+e.ref(), person, "catalog")}
+	out := []schema.Fact{&schema.Person{Meta: meta, PersonID: person}}
+	for _, ref := range s.identities(e) {
+		out = append(out, identity(meta, ref, person))
+	}
+	return append(append(out, withdrawn(o, person, meta)...), memberships(o, person, meta)...)
+}
+
+// identities are the names that lead to a user: those that the catalog knows, and the
+// e-mail address when it is verified.
+func (s *Source) identities(e entity) []string {
+	out := []string{Name + ":" + e.ref()}
 	for _, system := range []string{"github", "gitlab"} {
 		if login := e.Metadata.Annotations[system+".com/user-login"]; login != "" {
-			out = append(out, identity(meta, system+":"+login, person, "catalog"))
+			out = append(out, system+":"+login)
 		}
 	}
 	if mail := strings.ToLower(e.Spec.Profile.Email); mail != "" && s.cfg.TrustEmails {
-		out = append(out, identity(meta, "email:"+mail, person, "email"))
+		out = append(out, emailPrefix+mail)
 	}
-	return append(out, memberships(o, person, meta)...)
+	return out
+}
+
+const emailPrefix = "email:"
+
+// withdrawn takes back the identities that are no longer.
+func withdrawn(o observed, person string, meta schema.Meta) []schema.Fact {
+	if o.Was == nil {
+		return nil
+	}
+	var out []schema.Fact
+	meta.Deleted = 1
+	for _, ref := range o.Was.Identities {
+		out = append(out, identity(meta, ref, person))
+	}
+	return out
 }
 
 // identity links a name to a person with the weight of its evidence.
-func identity(meta schema.Meta, ref, person, how string) *schema.Identity {
+func identity(meta schema.Meta, ref, person string) *schema.Identity {
+	how := "catalog"
+	if strings.HasPrefix(ref, emailPrefix) {
+		how = "email"
+	}
 	meta.Version = schema.IdentityVersion(schema.VersionTime(meta.Version), how)
 	return &schema.Identity{Meta: meta, Ref: ref, PersonID: person, How: how}
 }
@@ -145,9 +191,9 @@ func memberships(o observed, person string, meta schema.Meta) []schema.Fact {
 	return out
 }
 
-// removed withdraws what an entity was. Owners and past memberships stay: they
-// were true.
-func removed(o observed, meta schema.Meta) ([]schema.Fact, error) {
+// removed withdraws what an entity was, and ends what it owned or was a member of.
+// That it was so until then stays true.
+func removed(o observed, meta schema.Meta, at time.Time) ([]schema.Fact, error) {
 	kind, _, ok := strings.Cut(o.Ref, ":")
 	id := shortID(o.Ref)
 	if !ok || id == "" {
@@ -155,15 +201,40 @@ func removed(o observed, meta schema.Meta) ([]schema.Fact, error) {
 	}
 	gone := meta
 	gone.Deleted = 1
+	of := o.Was
+	if of == nil {
+		of = &memory{}
+	}
+	disown := func(service string) *schema.Ownership {
+		return &schema.Ownership{Meta: meta, ServiceID: service, ValidFrom: at, Claim: schema.CatalogClaim(Name)}
+	}
 	switch kind {
 	case "component":
-		return []schema.Fact{&schema.Service{Meta: gone, ServiceID: id}}, nil
+		// With its names: what was deployed under them stays its own.
+		s := &schema.Service{Meta: gone, ServiceID: id, Repo: of.Repo, Aliases: of.Aliases}
+		if of.Path != "" {
+			s.Paths = []string{of.Path}
+		}
+		return []schema.Fact{s, disown(id)}, nil
 	case "template":
 		return []schema.Fact{&schema.Capability{Meta: gone, CapabilityID: o.Ref}}, nil
 	case "group":
-		return []schema.Fact{&schema.Team{Meta: gone, TeamID: id}}, nil
+		out := []schema.Fact{&schema.Team{Meta: gone, TeamID: id}}
+		for _, ref := range of.Owned {
+			out = append(out, disown(shortID(ref)))
+		}
+		for _, ref := range of.Members {
+			out = append(out, &schema.Membership{Meta: meta, PersonID: shortID(ref), TeamID: id, ValidFrom: at, ValidTo: &at})
+		}
+		return out, nil
 	case "user":
-		out := []schema.Fact{&schema.Person{Meta: gone, PersonID: id}, identity(gone, Name+":"+o.Ref, id, "catalog")}
+		out := []schema.Fact{&schema.Person{Meta: gone, PersonID: id}}
+		if of.Identities == nil {
+			of.Identities = []string{Name + ":" + o.Ref}
+		}
+		for _, ref := range of.Identities {
+			out = append(out, identity(gone, ref, id))
+		}
 		return append(out, memberships(o, id, meta)...), nil
 	}
 	return nil, schema.Ignore("entity of another kind")

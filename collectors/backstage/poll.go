@@ -173,6 +173,14 @@ func (r *reader) entity(raw json.RawMessage) (ev schema.Event, ref, state string
 		o.Memberships, now = r.memberships(was, e.groups())
 		state = strings.Join(append([]string{hash}, now...), " ")
 	}
+	remembered := r.remember(e)
+	state += remembered.state()
+	if lost := recall(was).Identities; len(lost) > 0 {
+		lost = slices.DeleteFunc(lost, func(ref string) bool { return slices.Contains(remembered.Identities, ref) })
+		if len(lost) > 0 {
+			o.Was = &memory{Identities: lost}
+		}
+	}
 	ev, err = r.event(typeEntity, ref, o, was, hash)
 	return ev, ref, state, err
 }
@@ -184,6 +192,9 @@ func (r *reader) memberships(was string, groups []string) (out []membership, sta
 	if f := strings.Fields(was); len(f) > 1 {
 		for _, g := range f[1:] {
 			name, at, _ := strings.Cut(g, "=")
+			if strings.Contains(g, "~") {
+				continue
+			}
 			if ms, err := strconv.ParseInt(at, 10, 64); err == nil {
 				since[name] = time.UnixMilli(ms).UTC()
 			}
@@ -228,8 +239,14 @@ func (r *reader) removed(ctx context.Context, present map[string]bool) error {
 		}
 		was := r.c.Entities[ref]
 		o := observed{Ref: ref}
-		if kind == "user" {
+		switch kind {
+		case "user":
 			o.Memberships, _ = r.memberships(was, nil)
+			o.Was = recall(was)
+		case "component":
+			o.Was = recall(was)
+		case "group":
+			o.Was = r.ofGroup(ref)
 		}
 		ev, err := r.event(typeRemoved, ref, o, was)
 		if err != nil {
@@ -241,6 +258,22 @@ func (r *reader) removed(ctx context.Context, present map[string]bool) error {
 		delete(r.c.Entities, ref)
 	}
 	return nil
+}
+
+// ofGroup is what belonged to a group and who was in it, by the last reading of those.
+func (r *reader) ofGroup(group string) *memory {
+	m := &memory{}
+	id := shortID(group)
+	for _, ref := range slices.Sorted(maps.Keys(r.c.Entities)) {
+		state := r.c.Entities[ref]
+		switch {
+		case strings.HasPrefix(ref, "component:") && recall(state).Owner == id:
+			m.Owned = append(m.Owned, ref)
+		case strings.HasPrefix(ref, "user:") && strings.Contains(state, " "+group+"="):
+			m.Members = append(m.Members, ref)
+		}
+	}
+	return m
 }
 
 func escapeEach(path string) string {

@@ -49,6 +49,10 @@
 //     an incident never marks a release in each of several services by a guess.
 //   - A release is rework when it is a rollback, deploys a revert or a hotfix, or
 //     is the last to finish while an incident that names an earlier release was open.
+//   - Of two deployments of one repository, commit and environment that differ in
+//     kind, of which one happened while the other ran and the other names no
+//     service, the outer one is not counted: it is the pipeline that deployed.
+//   - A repository has the facts of all its names, under the last.
 //   - A service that has moved names its former repositories among its aliases.
 //     What it deployed from there stays as it was; the first release from a
 //     repository that does not have the former one's commits is a baseline.

@@ -50,7 +50,7 @@ func (a *attempt) succeeded() bool { return a.Status == schema.StatusSuccess }
 // attempts lists the finished production deployments in the order they finished.
 func attempts(in *Input, opt *Options) []attempt {
 	var out []attempt
-	deployments := newest(in.Deployments, func(d *schema.Deployment) string { return d.DeploymentID })
+	deployments := toldOnce(newest(in.Deployments, func(d *schema.Deployment) string { return d.DeploymentID }))
 	for i := range deployments {
 		d := &deployments[i]
 		finished := d.Status == schema.StatusSuccess || d.Status == schema.StatusFailure
