@@ -13,6 +13,11 @@ const (
 // RawTopic is the topic of a source's verbatim events.
 func RawTopic(source string) string { return rawTopicPrefix + source }
 
+// OwnTopic reports whether a topic carries what Headway itself works with.
+func OwnTopic(name string) bool {
+	return name == TopicDirty || name == TopicDeadLetter || name == TopicCursors || strings.HasPrefix(name, rawTopicPrefix)
+}
+
 // DirtyKey names what an event can have changed. It is both key and value of a
 // message on TopicDirty.
 //

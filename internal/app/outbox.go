@@ -65,3 +65,22 @@ func event(m kafka.Message) schema.Event {
 	}
 	return ev
 }
+
+// cloudEvents publishes CloudEvents on one topic, in the Kafka binding's binary mode.
+type cloudEvents struct {
+	publisher *kafka.Publisher
+	topic     string
+}
+
+// Publish implements announce.Publisher.
+func (c cloudEvents) Publish(ctx context.Context, events ...schema.Event) error {
+	messages := make([]kafka.Message, 0, len(events))
+	for _, ev := range events {
+		m, err := kafka.MessageFromEvent(ev)
+		if err != nil {
+			return fmt.Errorf("encoding the event %s: %w", ev.ID, err)
+		}
+		messages = append(messages, m)
+	}
+	return c.publisher.PublishMessages(ctx, c.topic, messages...)
+}

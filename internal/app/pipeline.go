@@ -1,11 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 
 	"github.com/headway-metrics/headway/internal/kafka"
 	"github.com/headway-metrics/headway/pipeline"
+	"github.com/headway-metrics/headway/pipeline/announce"
 	"github.com/headway-metrics/headway/pipeline/derive"
 	"github.com/headway-metrics/headway/schema"
 )
@@ -15,6 +17,9 @@ const (
 	groupLoad   = "headway.load"
 	groupDerive = "headway.derive"
 )
+
+// defaultEventSource is the source of what a Headway publishes that has no public URL.
+const defaultEventSource = "/headway"
 
 // startPipeline runs loading and deriving until run ends.
 func (a *App) startPipeline(run context.Context) error {
@@ -30,9 +35,16 @@ func (a *App) startPipeline(run context.Context) error {
 	if err != nil {
 		return err
 	}
-	deriver, err := derive.New(derive.Config{
+	derivation := derive.Config{
 		Store: a.write, Outbox: out, Options: a.opts.Config.Derive, Log: a.log.With(slog.String("part", "derive")),
-	})
+	}
+	if topic := a.opts.Config.Publish.CDEvents.Topic; topic != "" {
+		source := cmp.Or(a.opts.Config.HTTP.PublicURL, defaultEventSource)
+		if derivation.Announcer, err = announce.New(cloudEvents{a.publisher, topic}, source); err != nil {
+			return err
+		}
+	}
+	deriver, err := derive.New(derivation)
 	if err != nil {
 		return err
 	}

@@ -145,6 +145,9 @@ func (a *App) topics() []kafka.Topic {
 		{Name: schema.TopicDeadLetter, Partitions: 1, Replication: k.Replication},
 		{Name: schema.TopicCursors, Partitions: 1, Replication: k.Replication, Compact: true},
 	}
+	if topic := a.opts.Config.Publish.CDEvents.Topic; topic != "" {
+		out = append(out, kafka.Topic{Name: topic, Partitions: partitions, Replication: k.Replication})
+	}
 	for _, name := range a.sources.rawTopics() {
 		out = append(out, kafka.Topic{Name: name, Partitions: partitions, Replication: k.Replication})
 	}

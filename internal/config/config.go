@@ -38,6 +38,8 @@ type Config struct {
 	Surveys surveys.Config `yaml:"surveys" json:"surveys,omitzero"`
 	// Metrics says how metrics are computed and shown.
 	Metrics Metrics `yaml:"metrics" json:"metrics,omitzero"`
+	// Publish says what others are told; nothing unless it is named.
+	Publish Publish `yaml:"publish" json:"publish,omitzero"`
 
 	// Sources holds each source's own keys, decoded by the source (see
 	// Sources.Decode): their lines are kept for error messages.
@@ -108,6 +110,17 @@ type Metrics struct {
 	// InfrastructurePaths are patterns of files that are infrastructure, for the
 	// share of changes that touch them; empty is metrics.DefaultInfrastructurePaths.
 	InfrastructurePaths []string `yaml:"infrastructure_paths" json:"infrastructure_paths,omitempty" jsonschema:"description=Patterns (RE2) of whole paths of files that are infrastructure; empty is terraform helm kubernetes pipelines and Dockerfiles"`
+}
+
+// Publish says what others are told.
+type Publish struct {
+	CDEvents CDEvents `yaml:"cdevents" json:"cdevents,omitzero"`
+}
+
+// CDEvents are releases, incidents and changes of metrics, as CDEvents v0.5.
+type CDEvents struct {
+	// Topic of Kafka; empty is off.
+	Topic string `yaml:"topic" json:"topic,omitempty" jsonschema:"description=Topic on which releases incidents and changes of metrics are published as CDEvents; empty is off"`
 }
 
 // Pipeline tunes loading and deriving.

@@ -6,14 +6,19 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/headway-metrics/headway/schema"
 	"github.com/headway-metrics/headway/schema/metrics"
 )
+
+// validTopic is what Kafka takes for a topic's name.
+var validTopic = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,200}$`)
 
 // Validate checks what decoding cannot. All problems are in the error, each
 // with the place of its key.
@@ -92,6 +97,11 @@ func (c *Config) Validate() error {
 	}
 	if _, err := metrics.InfrastructurePaths(c.Metrics.InfrastructurePaths); err != nil {
 		errs = append(errs, c.placed("metrics.", err)...)
+	}
+	if t := c.Publish.CDEvents.Topic; t != "" && !validTopic.MatchString(t) {
+		bad("publish.cdevents.topic", "%q is no name of a topic; write letters, digits, dots and dashes, such as headway.cdevents", t)
+	} else if schema.OwnTopic(t) {
+		bad("publish.cdevents.topic", "%q is a topic that Headway reads; write another, such as headway.cdevents", t)
 	}
 	errs = append(errs, c.placed("derive.", c.Derive.Validate())...)
 	errs = append(errs, c.placed("", c.Surveys.Validate())...)

@@ -30,11 +30,30 @@ type Outbox interface {
 	PublishDirty(ctx context.Context, keys ...schema.DirtyKey) error
 }
 
+// Announcer tells others what was concluded. It is safe for concurrent use.
+type Announcer interface {
+	// Announce returns nil only when all that it tells is durable. It is called before
+	// the rows are written: after a crash in between the rows still differ from what is
+	// stored, so they are told again, where rows that were written first would never be.
+	Announce(ctx context.Context, rows Differences) error
+}
+
+// Differences are the rows that a derivation is about to write: new ones, those that
+// differ from what is stored, and tombstones, of which only key and DerivedMeta are
+// known.
+type Differences struct {
+	Output
+	// First is the first successful release of each service, by service.
+	First map[string]string
+}
+
 // Config is what a Deriver works with.
 type Config struct {
-	Store   Store
-	Outbox  Outbox
-	Options Options
+	Store  Store
+	Outbox Outbox
+	// Announcer may be nil.
+	Announcer Announcer
+	Options   Options
 	// Now is the clock; nil means time.Now. It decides only which times are absurd.
 	Now func() time.Time
 	Log *slog.Logger

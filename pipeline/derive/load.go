@@ -28,17 +28,23 @@ func (d *Deriver) derive(ctx context.Context, cat *catalogue, ids []string, keep
 			return err
 		}
 	}
-	var rows Output
+	rows := Differences{First: map[string]string{}}
 	err = d.withRepos(ctx, cat, inputs, keep, func(in *Input) {
 		id := in.Service.ServiceID
 		out := Service(*in, d.cfg.Options)
 		rows.Releases = releaseKind.diff(rows.Releases, id, old[0][id], out.Releases, stamp)
 		rows.Changes = changeKind.diff(rows.Changes, id, old[1][id], out.Changes, stamp)
 		rows.Incidents = incidentKind.diff(rows.Incidents, id, old[2][id], out.Incidents, stamp)
+		rows.First[id] = firstRelease(out.Releases)
 		*in = Input{} // What was needed of it is in rows.
 	})
 	if err != nil {
 		return err
+	}
+	if d.cfg.Announcer != nil {
+		if err := d.cfg.Announcer.Announce(ctx, rows); err != nil {
+			return fmt.Errorf("announcing rows: %w", err)
+		}
 	}
 	if err := write(ctx, d.cfg.Store, schema.ChangeDeployedTable, rows.Changes); err != nil {
 		return err
@@ -47,6 +53,20 @@ func (d *Deriver) derive(ctx context.Context, cat *catalogue, ids []string, keep
 		return err
 	}
 	return write(ctx, d.cfg.Store, schema.ReleaseTable, rows.Releases)
+}
+
+// firstRelease is the one by which a service came into production; "" when none did.
+func firstRelease(releases []schema.Release) string {
+	var first *schema.Release
+	for i := range releases {
+		if r := &releases[i]; r.Succeeded == 1 && (first == nil || r.FinishedAt.Before(first.FinishedAt)) {
+			first = r
+		}
+	}
+	if first == nil {
+		return ""
+	}
+	return first.ReleaseID
 }
 
 // commitsAtOnce bounds the commits read together; a larger repository is read alone.

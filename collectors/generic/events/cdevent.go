@@ -152,6 +152,8 @@ type Extra struct {
 	// it after the first needs it.
 	CreatedAt *time.Time `json:"created_at"`
 	Severity  string     `json:"severity"`
+	// Derived marks what a Headway concluded and published.
+	Derived bool `json:"derived"`
 }
 
 // read parses and checks a CDEvent; extra is its customData.headway, or nil.

@@ -162,6 +162,7 @@ func TestWhatOnlyLooksWrong(t *testing.T) {
 		{`"specversion":"0.5.0"`, `"version":"0.3.0"`, "facts: deployments"},
 		{`"specversion":"0.5.0"`, `"specversion":"0.5.1"`, "facts: deployments"},
 		{`{"context"`, `{"customDataContentType":"application/xml","customData":"PHhtbC8+","context"`, "facts: deployments"},
+		{`{"context"`, `{"customData":{"headway":{"derived":true}},"context"`, "ignored: what Headway concluded itself"},
 		{"dev.cdevents.service.deployed", "dev.cdeventsx.tool-service.deployed", "ignored: a custom CDEvent"},
 		{"dev.cdevents.service.deployed", "dev.cdevents.approval.created", "ignored: a CDEvents subject that Headway does not know"},
 		{"dev.cdevents.service.deployed", "dev.cdevents.service.restarted", "ignored: a CDEvents service predicate that Headway does not know"},

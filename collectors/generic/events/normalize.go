@@ -34,6 +34,10 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.extra.Derived {
+		// Its own conclusions would count every deployment once more.
+		return nil, schema.Ignore("what Headway concluded itself")
+	}
 	return e.facts(subject, predicate)
 }
 
