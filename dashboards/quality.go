@@ -71,7 +71,7 @@ func dataQuality() (*board, error) {
 
 const eventsByDaySQL = `SELECT toDateTime(toDate(received_at, ` + zone + `), ` + zone + `) AS time,
   countIf(outcome = 'facts') AS "Facts", countIf(outcome = 'ignored') AS "Ignored by name", countIf(outcome = 'dead') AS "Dead"
-FROM receipts FINAL
+FROM received FINAL
 WHERE $__timeFilter(received_at)
 GROUP BY time
 ORDER BY time`

@@ -13,7 +13,7 @@ SELECT source,
        countIf(outcome = 'facts') AS understood,
        countIf(outcome = 'ignored') AS ignored,
        countIf(outcome = 'dead') AS dead
-FROM receipts FINAL
+FROM received FINAL
 GROUP BY source
 ORDER BY source`
 

@@ -118,7 +118,7 @@ type SourceHealth struct {
 const receiptsSQL = `
 SELECT source, max(received_at) AS last_event, count() AS events,
        countIf(outcome = 'facts') AS understood, countIf(outcome = 'ignored') AS ignored, countIf(outcome = 'dead') AS dead
-FROM receipts FINAL
+FROM received FINAL
 GROUP BY source`
 
 // SourceHealth says how every source is doing that is configured, or was.

@@ -77,8 +77,10 @@ func (c *Conn) insert(ctx context.Context, table string, rows []any) (err error)
 	for i, name := range fields.names {
 		columns[i] = quote(name)
 	}
-	// Synchronous: the acknowledgement means that the part is written.
-	ctx = driver.Context(ctx, driver.WithSettings(driver.Settings{"async_insert": 0}))
+	// Synchronous: the acknowledgement means that the part is written. A replicated
+	// table would drop a block that it has already, and not hand it on to the views
+	// that an insert died before; equal rows collapse anyway.
+	ctx = driver.Context(ctx, driver.WithSettings(driver.Settings{"async_insert": 0, "insert_deduplicate": 0}))
 	query := "INSERT INTO " + quote(table) + " (" + strings.Join(columns, ", ") + ")"
 	batch, err := c.db.PrepareBatch(ctx, query)
 	if err != nil {

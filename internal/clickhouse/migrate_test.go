@@ -75,7 +75,8 @@ func TestMigrationsAreWellFormed(t *testing.T) {
 				if strings.Contains(s, "CREATE") && !strings.Contains(s, "IF NOT EXISTS") && !strings.Contains(s, "OR REPLACE") {
 					t.Errorf("%s: a statement cannot be repeated: %.80s", m.name, s)
 				}
-				if cluster != "" && !strings.Contains(s, "ON CLUSTER") {
+				// Rows that one replica takes, the others fetch.
+				if cluster != "" && !strings.Contains(s, "ON CLUSTER") && !strings.Contains(s, "INSERT INTO") {
 					t.Errorf("%s: a statement misses {{onCluster}}: %.80s", m.name, s)
 				}
 			}

@@ -13,7 +13,7 @@ FROM releases AS r FINAL`
 }
 
 // releaseEnvironments are the columns of the dimension Environment.
-const releaseEnvironments = "if(empty(r.environments), ['(none)'], r.environments) AS environments, {{environment}} AS environment"
+const releaseEnvironments = "if(empty(r.environments), ['(none)'], r.environments) AS environments, " + placeEnvironment + " AS environment"
 
 func releaseDimensions() []Dimension { return []Dimension{Team, Service, Repo, Environment} }
 

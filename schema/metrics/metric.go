@@ -147,9 +147,9 @@ type Metric struct {
 	Links []Link `json:"links,omitempty"`
 
 	// rows is the SQL of the contributing rows, with the placeholders of
-	// window.expand. Its columns are at, the Dimensions, and rowColumns. With the
-	// dimension Environment it has a column environments too, an array that is
-	// never empty, and {{environment}} where environment comes from.
+	// window.expand. Its columns are at, the Dimensions, and rowColumns. Where a row
+	// may have several environments it has a column environments too, an array that
+	// is never empty, and placeEnvironment where environment comes from.
 	rows string
 	// distinct is the expression of which one row per bucket and group counts
 	// ("" counts every row); of several, the one with the highest numerator.

@@ -37,13 +37,17 @@ func QualityByID(id string) (Query, bool) {
 func receiptsBySource() Query {
 	return Query{
 		ID: "receipts_by_source", Title: "Events by source and outcome",
-		Definition: "Events received in the window and what became of them: facts, ignored by name, or dead.",
+		Definition: "Events received in the window and what became of them: facts, ignored by name, or dead. An event that its sender repeats was received again.",
 		Columns:    []string{"source", "outcome", "reason", "events", "facts"},
 		sql: `
-SELECT toString(source) AS source, toString(outcome) AS outcome, toString(reason) AS reason, count() AS events, sum(toUInt64(facts)) AS facts
-FROM (SELECT * FROM receipts FINAL) AS r
-WHERE r.received_at >= {{from}} AND r.received_at < {{to}}
-GROUP BY source, outcome, reason
+SELECT splitByChar('\t', what)[1] AS source, splitByChar('\t', what)[2] AS outcome,
+  substring(what, length(source) + length(outcome) + 3) AS reason, events, facts
+FROM (
+  SELECT toString(r.what) AS what, count() AS events, sum(toUInt64(r.facts)) AS facts
+  FROM (SELECT * FROM received FINAL) AS r
+  WHERE r.received_at >= {{from}} AND r.received_at < {{to}}
+  GROUP BY r.what
+)
 ORDER BY source, outcome, events DESC, reason`,
 	}
 }
@@ -55,7 +59,7 @@ func freshness() Query {
 		Columns:    []string{"source", "last_event", "seconds_ago", "events"},
 		sql: `
 SELECT toString(source) AS source, max(received_at) AS last_event, dateDiff('second', last_event, {{now}}) AS seconds_ago, count() AS events
-FROM receipts FINAL
+FROM received FINAL
 GROUP BY source
 ORDER BY seconds_ago DESC, source`,
 	}

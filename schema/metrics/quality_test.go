@@ -83,3 +83,37 @@ func TestDataQuality(t *testing.T) {
 		}
 	}
 }
+
+// TestReceivedOnce: what was received is counted by the time of receipt, from receipts
+// in any order and number, before merges collapse them (invariants 3 and 6).
+func TestReceivedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	for _, table := range []string{"receipts", "received"} {
+		if err := w.Exec(t.Context(), "SYSTEM STOP MERGES "+table, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	receipt := func(id, outcome, received string, rank uint8) *schema.Receipt {
+		r := &schema.Receipt{EventID: id, Outcome: outcome, ReceivedAt: at(received), Facts: uint32(rank)}
+		r.Source, r.Version = "github", schema.NewVersion(r.ReceivedAt, rank)
+		return r
+	}
+	understood := receipt("1", schema.OutcomeFacts, "2026-06-01T10:00:00Z", 1)
+	died := receipt("1", schema.OutcomeDead, "2026-06-01T10:00:00Z", 0)
+	other := receipt("2", schema.OutcomeFacts, "2026-06-01T10:00:00Z", 1)
+	repeated := receipt("1", schema.OutcomeFacts, "2026-06-03T10:00:00Z", 1)
+	outside := receipt("3", schema.OutcomeFacts, "2026-07-01T00:00:00Z", 1)
+	for _, batch := range [][]schema.Fact{{understood, other}, {died}, {understood, repeated}, {outside, other}, {died}} {
+		if err := w.Insert(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := Slice{From: "'2026-06-01 00:00:00'", To: "'2026-07-01 00:00:00'", Now: "'2026-07-02 00:00:00'", Zone: "'UTC'"}
+	if got, want := fmt.Sprint(query(t, w, mustQuality(t, "receipts_by_source").SQL(s))), "[[github facts  3 3]]"; got != want {
+		t.Errorf("received %s, want %s", got, want)
+	}
+	if got, want := fmt.Sprint(query(t, w, mustQuality(t, "freshness").SQL(s))[0][3]), "4"; got != want {
+		t.Errorf("%s events, want %s", got, want)
+	}
+}

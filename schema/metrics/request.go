@@ -62,7 +62,7 @@ func (e *Engine) resolve(ctx context.Context, r Request) (resolved, error) {
 	args := map[string]any{"from": millis(r.From), "to": millis(r.To), "now": millis(e.now()), "zone": zone.String()}
 	return resolved{metric: m, args: args, zone: zone, slice: Slice{
 		From: instant("from"), To: instant("to"), Now: instant("now"), Zone: "{zone:String}",
-		Every: r.Every, By: r.By, Where: conditions(r.Filters, r.By, args),
+		Every: r.Every, By: r.By, Where: m.conditions(r.Filters, r.By, args),
 	}}, nil
 }
 
@@ -121,8 +121,9 @@ func (m Metric) check(r Request) error {
 }
 
 // conditions turns filters into SQL whose values are query parameters. Without a
-// split a row has all its environments, of which one has to be among the values.
-func conditions(filters map[Dimension][]string, by []Dimension, args map[string]any) []string {
+// split a row of several environments has them all, of which one has to be among the
+// values.
+func (m Metric) conditions(filters map[Dimension][]string, by []Dimension, args map[string]any) []string {
 	var out []string
 	for _, d := range slices.Sorted(maps.Keys(filters)) {
 		if len(filters[d]) == 0 {
@@ -133,7 +134,7 @@ func conditions(filters map[Dimension][]string, by []Dimension, args map[string]
 			name := fmt.Sprintf("%s_%d", d, i)
 			names[i], args[name] = "{"+name+":String}", v
 		}
-		if d == Environment && !slices.Contains(by, d) {
+		if d == Environment && strings.Contains(m.rows, placeEnvironment) && !slices.Contains(by, d) {
 			out = append(out, fmt.Sprintf("hasAny(environments, [%s])", strings.Join(names, ", ")))
 			continue
 		}

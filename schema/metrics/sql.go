@@ -108,7 +108,10 @@ func (m Metric) rowsIn(w window, by ...Dimension) string {
 	if slices.Contains(by, Environment) {
 		environment = "arrayJoin(environments)"
 	}
-	return strings.ReplaceAll(w.expand(m.rows), "{{environment}}", environment)
+	return strings.ReplaceAll(w.expand(m.rows), placeEnvironment, environment)
 }
+
+// placeEnvironment is where the rows of a metric of releases have environment.
+const placeEnvironment = "{{environment}}"
 
 func (m Metric) countsZeroDays() bool { return m.Aggregation == Rate || m.Aggregation == DayShare }
