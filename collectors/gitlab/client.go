@@ -92,6 +92,7 @@ type query struct {
 	IncludeSubgroups bool   `url:"include_subgroups,omitempty"`
 	WithShared       *bool  `url:"with_shared,omitempty"`
 	ActivityFilter   string `url:"activity_filter,omitempty"`
+	Ref              string `url:"ref,omitempty"`
 }
 
 // answer is what a request gave beside its body.

@@ -32,6 +32,7 @@ package gitlab
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/headway-metrics/headway/collectors"
@@ -86,9 +87,9 @@ func DefaultConfig() Config {
 func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name: Name, Title: "GitLab", Group: collectors.GroupCode,
-		Facts:     []string{"builds", "changes", "commits", "deployments", "findings", "incident_updates", "requests", "reviews", "tags", "tickets"},
+		Facts:     []string{"builds", "changes", "commits", "deployments", "findings", "incident_updates", "memberships", "ownerships", "people", "repo_names", "requests", "reviews", "tags", "teams", "tickets"},
 		Signature: "signing token (Standard Webhooks: `webhook-signature`, base64 HMAC-SHA256 of id, time and body), or secret token `X-Gitlab-Token`",
-		Polls:     "merge requests with their first commits and approvals, deployments, pipelines, issues, incidents with their history, commits, tags",
+		Polls:     "merge requests with their first commits and approvals, deployments, pipelines, issues, incidents with their history, commits, tags, groups with members, CODEOWNERS",
 		Config:    func() any { c := DefaultConfig(); return &c },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			c, ok := cfg.(*Config)
@@ -106,11 +107,15 @@ type Source struct {
 	plain  signature.Plain
 	labels labelRules
 	poller *poller
+	// roots are the groups that are read, and url is where GitLab is.
+	roots []string
+	url   string
 }
 
 // New makes the source; now is the clock of the backfill's beginning.
 func New(cfg Config, deps collectors.Deps, now func() time.Time) (*Source, error) {
 	s := &Source{
+		roots: cfg.Groups, url: strings.TrimSuffix(cfg.URL, "/"),
 		signed: signature.StandardWebhooks{Secrets: cfg.SigningTokens},
 		plain:  signature.Plain{Header: "X-Gitlab-Token", Secrets: cfg.WebhookSecrets},
 	}

@@ -38,6 +38,8 @@ type fakeGitLab struct {
 	trouble func(w http.ResponseWriter, r *http.Request) bool
 	header  http.Header
 	scopes  []string
+	// others are what is found at other paths below /api/v4.
+	others map[string]any
 	// timeout of the requests that a source makes.
 	timeout time.Duration
 	// asked are the paths with their queries, and the status of the answer.
@@ -168,9 +170,10 @@ func (f *fakeGitLab) serve(w http.ResponseWriter, r *http.Request) {
 
 func (f *fakeGitLab) answer(r *http.Request) (body []byte, next string, ok bool) {
 	shop := object{"id": 7, "web_url": "https://gitlab.example.com/Acme/Shop", "path_with_namespace": "Acme/Shop", "default_branch": "main"}
-	var v any
+	v, other := f.others[strings.TrimPrefix(r.URL.EscapedPath(), "/api/v4")]
 	path, inShop := strings.CutPrefix(r.URL.Path, "/api/v4/projects/7/")
 	switch {
+	case other:
 	case r.URL.Path == "/api/v4/personal_access_tokens/self":
 		v = object{"id": 1, "active": true, "scopes": f.scopes}
 	case r.URL.Path == "/api/v4/projects/Acme/Shop":

@@ -49,6 +49,12 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 		return facts(ev.Data, restDeployed.facts)
 	case "rest.issue":
 		return facts(ev.Data, func(r restIssue) ([]schema.Fact, error) { return r.facts(s.labels) })
+	case "rest.group":
+		return facts(ev.Data, func(g restGroup) ([]schema.Fact, error) { return s.group(g, ev) })
+	case "rest.codeowners":
+		return facts(ev.Data, func(f restFile) ([]schema.Fact, error) { return s.codeowners(f, ev) })
+	case "project_create", "project_rename", "project_transfer", "rest.project":
+		return facts(ev.Data, s.named)
 	}
 	if strings.HasPrefix(kind, "rest.") || !kindName.MatchString(kind) {
 		return nil, fmt.Errorf("event type %s is unknown", ev.Type)

@@ -51,6 +51,10 @@ type poller struct {
 	discovered time.Time
 	checked    map[string]time.Time
 	tiers      map[string]string
+	// owned is what the projects say of their owners, and asked the paths by which some
+	// were asked for.
+	owned map[int64]ownership
+	asked map[int64]string
 }
 
 func newPoller(cfg Config, deps collectors.Deps, now func() time.Time, rules labelRules) (*poller, error) {
@@ -74,6 +78,7 @@ func newPoller(cfg Config, deps collectors.Deps, now func() time.Time, rules lab
 	return &poller{
 		client: c, logger: deps.Logger, now: now, groups: cfg.Groups, names: cfg.Projects, interval: cfg.Interval,
 		backfill: time.Duration(cfg.BackfillDays) * 24 * time.Hour, rules: rules, checked: map[string]time.Time{}, tiers: map[string]string{},
+		owned: map[int64]ownership{}, asked: map[int64]string{},
 	}, nil
 }
 
@@ -81,6 +86,11 @@ func newPoller(cfg Config, deps collectors.Deps, now func() time.Time, rules lab
 // number, which a rename leaves as it is.
 type cursor struct {
 	Projects map[string]map[string]*position `json:"projects"`
+	// Groups by the group that is read and their path, and CODEOWNERS and paths of
+	// projects by number, as they were told.
+	Groups map[string]map[string]*seenGroup `json:"groups,omitempty"`
+	Files  map[int64]*seenFile              `json:"files,omitempty"`
+	Names  map[int64]string                 `json:"names,omitempty"`
 }
 
 // position in a list of a project.
@@ -132,6 +142,11 @@ func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) er
 	if fatal(problems) {
 		return problems
 	}
+	if !p.backfillOnly {
+		if err := p.renamed(ctx, cur, projects, emit); err != nil {
+			return errors.Join(problems, err)
+		}
+	}
 	for _, live := range []bool{true, false} {
 		if live && p.backfillOnly {
 			continue
@@ -139,6 +154,16 @@ func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) er
 		ctx := ctx
 		if !live {
 			ctx = budget.WithReserve(ctx, backfillReserve)
+			if !p.backfillOnly {
+				switch err := p.owners(ctx, cur, projects, emit); {
+				case errors.Is(err, budget.ErrReserved):
+					return problems
+				case fatal(err):
+					return err
+				default:
+					problems = errors.Join(problems, err)
+				}
+			}
 		}
 		for _, proj := range projects {
 			for _, res := range resources() {
@@ -328,6 +353,7 @@ func (p *poller) backwards(ctx context.Context, proj project, res resource, pos 
 // listed is a project as GitLab lists it.
 type listed struct {
 	project
+	ownership
 	Archived   bool            `json:"archived"`
 	ForkedFrom json.RawMessage `json:"forked_from_project"`
 }
@@ -344,12 +370,13 @@ func (p *poller) discover(ctx context.Context) ([]project, error) {
 	var out []project
 	var problems error
 	for _, name := range p.names {
-		var r project
+		var r listed
 		if _, err := p.client.get(ctx, "projects/"+gl.PathEscape(name), query{}, "", "", &r); err != nil {
 			problems = errors.Join(problems, fmt.Errorf("project %s: %w", name, err))
 			continue
 		}
-		out = append(out, r)
+		p.owned[r.ID], p.asked[r.ID] = r.ownership, name
+		out = append(out, r.project)
 	}
 	for _, group := range p.groups {
 		raws, err := p.client.all(ctx, "groups/"+gl.PathEscape(group)+"/projects", query{
@@ -367,6 +394,7 @@ func (p *poller) discover(ctx context.Context) ([]project, error) {
 			}
 			fork := len(r.ForkedFrom) > 0 && string(r.ForkedFrom) != "null"
 			known := slices.ContainsFunc(out, func(o project) bool { return o.ID == r.ID })
+			p.owned[r.ID] = r.ownership
 			if !r.Archived && !fork && !known {
 				out = append(out, r.project)
 			}

@@ -18,7 +18,15 @@ func owners(rows []schema.Ownership) []schema.Ownership {
 	all := newest(rows, func(o *schema.Ownership) string { return o.FactID() })
 	all = slices.Clone(all)
 	slices.SortFunc(all, func(a, b schema.Ownership) int {
-		return cmp.Or(a.ValidFrom.Compare(b.ValidFrom), strings.Compare(a.FactID(), b.FactID()))
+		// A repository that was renamed may be lost under one name and gained under another
+		// at once: then it is gained.
+		switch {
+		case a.TeamID == "" && b.TeamID != "":
+			return cmp.Or(a.ValidFrom.Compare(b.ValidFrom), -1)
+		case a.TeamID != "" && b.TeamID == "":
+			return cmp.Or(a.ValidFrom.Compare(b.ValidFrom), 1)
+		}
+		return cmp.Or(a.ValidFrom.Compare(b.ValidFrom), strings.Compare(b.TeamID, a.TeamID))
 	})
 	var out []schema.Ownership
 	latest := map[string]*schema.Ownership{}
@@ -87,7 +95,6 @@ func (p *patterns) claimed(o schema.Ownership, s *schema.Service) schema.Ownersh
 	if o.ServiceID == s.ServiceID {
 		return o
 	}
-	o.ServiceID = s.ServiceID
 	if len(o.Patterns) == 0 || len(s.Paths) == 0 {
 		return o
 	}
