@@ -115,6 +115,9 @@ func explainCommand(s *settings) *cobra.Command {
 		ValidArgsFunction: completeMetric,
 		RunE: func(c *cobra.Command, args []string) error {
 			return s.ask(c, q, args[0], func(e *metrics.Engine, r metrics.Request) (metrics.Answer, error) {
+				if q.output == string(metrics.Table) {
+					return e.Report(c.Context(), r, limit)
+				}
 				return e.Explain(c.Context(), r, limit)
 			})
 		},

@@ -42,6 +42,9 @@ func Write(w io.Writer, f Format, a Answer) error {
 	case CSV:
 		return writeCSV(w, a)
 	case Table:
+		if r, ok := a.(Report); ok {
+			return r.WriteText(w)
+		}
 		if err := writeTable(w, a); err != nil {
 			return err
 		}

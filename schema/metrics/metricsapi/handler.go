@@ -20,18 +20,19 @@ import (
 type handler struct {
 	engine *metrics.Engine
 	logger *slog.Logger
+	page   page
 }
 
 // New returns the handler of
 //
 //	GET /v1/metrics               the catalogue
 //	GET /v1/metrics/{id}          points: by, every, from, to, zone, benchmark, format, and one parameter per dimension
-//	GET /v1/explain/{id}          the rows behind them: also limit
+//	GET /v1/explain/{id}          the rows behind them: also limit; a page for a browser
 //
 // An error is {"error":{"field","problem","allowed"}}: 400 for a parameter, 404
 // for a metric that does not exist, 503 when the warehouse does not answer.
 func New(engine *metrics.Engine, logger *slog.Logger) http.Handler {
-	h := &handler{engine, logger}
+	h := &handler{engine, logger, newPage()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/metrics", h.list)
 	mux.HandleFunc("GET /v1/metrics/{id}", h.points)
@@ -59,18 +60,26 @@ func (h *handler) points(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) explain(w http.ResponseWriter, r *http.Request) {
-	v := r.URL.Query()
+	v, fail := r.URL.Query(), h.fail
+	w.Header().Set("Vary", "Accept")
+	if wantsPage(r) {
+		fail = h.failPage
+	}
 	limit := 0
 	if s := v.Get("limit"); s != "" {
 		var err error
 		if limit, err = strconv.Atoi(s); err != nil {
-			h.fail(w, r, &metrics.RequestError{Field: "limit", Problem: strconv.Quote(s) + " is no number"})
+			fail(w, r, &metrics.RequestError{Field: "limit", Problem: strconv.Quote(s) + " is no number"})
 			return
 		}
 	}
 	req, err := h.engine.Parse(r.Context(), r.PathValue("id"), without(v, "format", "limit"))
 	if err != nil {
-		h.fail(w, r, err)
+		fail(w, r, err)
+		return
+	}
+	if wantsPage(r) {
+		h.explainPage(w, r, req, limit)
 		return
 	}
 	x, err := h.engine.Explain(r.Context(), req, limit)
@@ -121,6 +130,16 @@ type failure struct {
 }
 
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status, f := h.fault(r, err)
+	b, err := json.Marshal(map[string]failure{"error": f})
+	if err != nil {
+		h.logger.ErrorContext(r.Context(), "encoding an error failed", "error", err)
+	}
+	h.send(w, r, status, "application/json", b)
+}
+
+// fault is what to answer to an error.
+func (h *handler) fault(r *http.Request, err error) (int, failure) {
 	status, f := http.StatusServiceUnavailable, failure{Problem: "the warehouse did not answer; try again later"}
 	var bad *metrics.RequestError
 	switch {
@@ -132,11 +151,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case r.Context().Err() == nil:
 		h.logger.ErrorContext(r.Context(), "answering a metric request failed", "path", r.URL.Path, "error", err)
 	}
-	b, err := json.Marshal(map[string]failure{"error": f})
-	if err != nil {
-		h.logger.ErrorContext(r.Context(), "encoding an error failed", "error", err)
-	}
-	h.send(w, r, status, "application/json", b)
+	return status, f
 }
 
 func (h *handler) send(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {

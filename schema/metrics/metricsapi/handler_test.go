@@ -26,7 +26,10 @@ func (q querier) Query(_ context.Context, sql string, _ map[string]any) ([]strin
 			[][]any{{now, now, "pay", 0.25, nil, uint64(4), 1., 4., 0.1, 0.5, uint64(1), nil, uint64(0)}}, nil
 	case strings.HasPrefix(sql, "SELECT at") && q.err == nil:
 		return []string{"at", "team", "service", "repo", "environment", "value", "numerator", "denominator", "censored", "subject", "title", "url", "rule", "evidence", "excluded"},
-			[][]any{{now, "pay", "shop", "acme/shop", "eu, us", nil, 1., 1., uint64(0), "r1", "shop v1", "https://example.com", "rollback", "r2", ""}}, nil
+			[][]any{
+				{now, "pay", "shop", "acme/shop", "eu, us", nil, 1., 1., uint64(0), "r1", "shop v1", "https://example.com", "rollback", "r2", ""},
+				{now, "pay", "shop", "acme/shop", "eu, us", nil, 0., 1., uint64(0), "r2", "<script>alert(1)</script>", "javascript:alert(2)", "", "", ""},
+			}, nil
 	case q.err == nil:
 		return []string{"zone"}, [][]any{{"UTC"}}, nil
 	}
@@ -38,6 +41,56 @@ func ask(t *testing.T, q querier, method, target string) *httptest.ResponseRecor
 	rec := httptest.NewRecorder()
 	New(metrics.NewEngine(q, nil), slog.New(slog.DiscardHandler)).ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), method, target, nil))
 	return rec
+}
+
+// TestPage: a browser gets a page that runs nothing and loads nothing; what others
+// wrote is text on it, and only web addresses are links.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	get := func(q querier, target, accept string) *httptest.ResponseRecorder {
+		rec := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), "GET", target, nil)
+		r.Header.Set("Accept", accept)
+		New(metrics.NewEngine(q, nil), slog.New(slog.DiscardHandler)).ServeHTTP(rec, r)
+		return rec
+	}
+	const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	res := get(querier{}, "/v1/explain/change_failure_rate?service=shop&from=2026-06-01&to=2026-06-08", browser)
+	body := res.Body.String()
+	for _, want := range []string{
+		"Change failure rate", "25.0 %", "only service shop", `href="https://example.com"`, "rollback: r2", "&lt;script&gt;", "left out",
+		`href="?format=json&amp;from=2026-06-01`, "in force since 1 June 2026",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q:\n%s", want, body)
+		}
+	}
+	policy := res.Header().Get("Content-Security-Policy")
+	if res.Code != 200 || res.Header().Get("Content-Type") != "text/html; charset=utf-8" || res.Header().Get("Vary") != "Accept" || !strings.HasPrefix(policy, "default-src 'none'") {
+		t.Errorf("%d %v", res.Code, res.Header())
+	}
+	for _, forbidden := range []string{"<script", "javascript:", "src="} {
+		if strings.Contains(body, forbidden) {
+			t.Errorf("the page has %q", forbidden)
+		}
+	}
+	for _, tt := range []struct {
+		name, target, accept, want string
+		querier                    querier
+		status                     int
+	}{
+		{"a program", "/v1/explain/change_failure_rate", "*/*", "application/json", querier{}, 200},
+		{"JSON before HTML", "/v1/explain/change_failure_rate", "application/json, text/html", "application/json", querier{}, 200},
+		{"a format that is named", "/v1/explain/change_failure_rate?format=csv", browser, "text/csv; charset=utf-8", querier{}, 200},
+		{"unknown metric", "/v1/explain/velocity", browser, "text/html; charset=utf-8", querier{}, 404},
+		{"bad limit", "/v1/explain/lead_time?limit=many", browser, "text/html; charset=utf-8", querier{}, 400},
+		{"warehouse down", "/v1/explain/lead_time?zone=UTC", browser, "text/html; charset=utf-8", querier{err: errors.New("password s3cret refused")}, 503},
+	} {
+		res := get(tt.querier, tt.target, tt.accept)
+		if res.Code != tt.status || res.Header().Get("Content-Type") != tt.want || strings.Contains(res.Body.String(), "s3cret") {
+			t.Errorf("%s: %d %s: %s", tt.name, res.Code, res.Header().Get("Content-Type"), res.Body)
+		}
+	}
 }
 
 func TestHandler(t *testing.T) {
