@@ -29,27 +29,27 @@ func adoption() (*board, error) {
 	place(b, 6, 4, total(m["template_adoption"], ""))
 	place(b, 6, 4, total(m["developers_per_platform_engineer"], "").Decimals(1))
 	b.row("Use of capabilities")
-	place(b, 12, 8, trend(using, metrics.Week, ""))
+	place(b, 12, 8, trend(using, metrics.Week))
 	place(b, 12, 8, byLabel("series", lines("Teams using each capability by week", describe(using, "One line per capability. "+explainNote(using)), splitSQL(using, metrics.Week, metrics.Capability, "value"))).
 		Unit("percentunit").Max(1))
 	place(b, 12, 8, byLabel("series", lines("Retention of each capability by week", describe(retention, "One line per capability. "+explainNote(retention)), splitSQL(retention, metrics.Week, metrics.Capability, "value"))).
 		Unit("percentunit").Max(1))
 	place(b, 12, 8, rows("Capabilities", describe(using, "At the end of the time range. *Retained* are teams that used it in the 28 days before that and still do."), capabilitiesSQL(using, retention)).
 		OverrideByName("Teams using it", unitOf("percentunit")).OverrideByName("Retained", unitOf("percentunit")))
-	place(b, 12, 8, trend(m["portal_usage"], metrics.Week, ""))
-	place(b, 12, 8, trend(m["portal_people"], metrics.Week, ""))
+	place(b, 12, 8, wholeWeeks(m["portal_usage"]))
+	place(b, 12, 8, trend(m["portal_people"], metrics.Week))
 	b.row("New capabilities and new services")
 	place(b, 12, 8, columns("Adoption since release", describe(m["adoption_curve"], "Narrow the choice to one capability to see its own curve. "+explainNote(m["adoption_curve"])),
 		adoptionCurveSQL(m["adoption_curve"]), "age").Unit("percentunit").Max(1).AxisLabel("eligible teams").
 		OverrideByName("n (teams)", append(tooltipOnly(), property("unit", "short"))))
 	place(b, 12, 8, rows("New capabilities", describe(m["capability_stickiness"], "Capabilities with a known release by name: *mandated* ones apart, since nobody chose them."), newCapabilitiesSQL(fresh, m["capability_stickiness"])).
-		OverrideByName("Adopted", unitOf("percentunit")).OverrideByName("Still used after 90 days", unitOf("percentunit")))
+		OverrideByName("Adopted", unitOf("percentunit")).OverrideByName("Used after 90 days", unitOf("percentunit")))
 	place(b, 24, 8, columns("Time to production by month of creation", describe(live, "*Not live* services are counted beside the median: a month with many of them will still change."), cohortSQL(live), "cohort").
 		Unit("s").OverrideByName("n (live)", append(tooltipOnly(), property("unit", "short"))).
 		OverrideByName("Not live", append(tooltipOnly(), property("unit", "short"))))
 	b.row("What runs on the platform")
-	place(b, 12, 8, trend(workloads, metrics.Week, ""))
-	place(b, 12, 8, trend(m["workloads_unknown"], metrics.Week, ""))
+	place(b, 12, 8, trend(workloads, metrics.Week))
+	place(b, 12, 8, trend(m["workloads_unknown"], metrics.Week))
 	b.costRow(m["platform_cost"])
 	return b, nil
 }
@@ -73,8 +73,8 @@ func adoptionCurveSQL(m figure) string {
 }
 
 func newCapabilitiesSQL(fresh, sticky figure) string {
-	return fmt.Sprintf(`SELECT a.capability AS "Capability", a.mandated AS "Kind", a.value AS "Adopted", a.denominator AS "n (eligible teams)",
-  k.value AS "Still used after 90 days", k.denominator AS "n (teams that tried it)"
+	return fmt.Sprintf(`SELECT a.capability AS "Capability", a.mandated AS "Kind", a.value AS "Adopted", a.denominator AS "n (eligible)",
+  k.value AS "Used after 90 days", k.denominator AS "n (tried it)"
 FROM (
 %s
 ) AS a

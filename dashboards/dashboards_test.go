@@ -86,6 +86,7 @@ func TestEveryQueryAnswers(t *testing.T) {
 	for name, variables := range map[string]map[string][]string{
 		"everything": nil,
 		"one team":   {"team": {"search"}},
+		"benchmark":  {"benchmark": {"2024"}, "service": {"search-api"}},
 	} {
 		report, err := verify.Verify(t.Context(), db.Reader, models(t), verify.Options{Sample: name == "everything", Variables: variables, Now: now})
 		if err != nil {
@@ -95,13 +96,21 @@ func TestEveryQueryAnswers(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		var slowest verify.Result
+		drawn := 0
 		for _, r := range report.Results {
 			if r.Took > slowest.Took {
 				slowest = r
 			}
+			if r.RefID == "Benchmark" && r.Rows > 0 {
+				drawn++
+			}
 			if r.Where == `annotation "Definitions"` && r.Rows != 1 {
 				t.Errorf("%s: %s marks %d changes of definitions, want 1", name, r.Dashboard, r.Rows)
 			}
+		}
+		// The service has not failed, so its recovery has no panel to draw on.
+		if want := map[string]int{"benchmark": 6}[name]; drawn != want {
+			t.Errorf("%s: benchmarks on %d panels, want %d", name, drawn, want)
 		}
 		t.Logf("%s: %d queries, slowest %s in %s, %v", name, len(report.Results), slowest.Where, slowest.Dashboard, slowest.Took)
 	}

@@ -17,15 +17,19 @@ func delivery() (*board, error) {
 	frequency := m["deployment_frequency"]
 	b := newBoard(UIDDelivery, "Delivery", "How often does work reach production?",
 		"A release is one version of a service put into production. Small and frequent releases are easier to check and to undo.",
-		teamVariable(), serviceVariable())
+		teamVariable(), serviceVariable(), benchmarkVariable())
 	b.row("Over the whole time range")
 	place(b, 6, 4, total(frequency, ""))
 	place(b, 6, 4, total(m["deployment_days"], ""))
 	place(b, 6, 4, total(m["lead_time"], UIDLeadTime))
 	place(b, 6, 4, total(m["change_failure_rate"], UIDStability))
 	b.row("Rhythm")
-	place(b, 12, 8, trend(frequency, metrics.Day, ""))
-	place(b, 12, 8, trend(frequency, metrics.Week, ""))
+	place(b, 12, 8, trend(frequency, metrics.Day))
+	weekly, err := benchmarkTrend(frequency, "")
+	if err != nil {
+		return nil, err
+	}
+	place(b, 12, 8, weekly)
 	place(b, 12, 8, stackedBars("Releases by week and outcome",
 		"Finished production releases by week. *Failed* have failure evidence, the others none so far; *not successful* never reached production and are not a change failure.\n\n"+
 			"**n** is the height of the bars. "+explainNote(m["change_failure_rate"]), releasesSQL).
@@ -46,6 +50,9 @@ func delivery() (*board, error) {
 		OverrideByName("Service", serviceLink(UIDDelivery, true)).CellHeight(common.TableCellHeightSm))
 	return b, nil
 }
+
+// releaseName is the expression of a release's version, or its commit, short.
+const releaseName = `if(match(deployed_version, '^[0-9a-f]{40}$') OR deployed_version = '', substring(commit, 1, 12), deployed_version)`
 
 const releasesSQL = `SELECT toDateTime(toStartOfWeek(finished_at, 1, ` + zone + `), ` + zone + `) AS time,
   countIf(succeeded = 1 AND failed = 0) AS "No failure known",
@@ -88,7 +95,7 @@ LIMIT 500`, points("deployment_frequency"), points("lead_time"), points("change_
 }
 
 const latestReleasesSQL = `SELECT finished_at AS "Finished", service_id AS "Service", if(team_id = '', '(none)', team_id) AS "Team",
-  if(deployed_version = '', substring(commit, 1, 12), deployed_version) AS "Release", toInt64(changes) AS "Changes",
+  ` + releaseName + ` AS "Release", toInt64(changes) AS "Changes",
   multiIf(succeeded = 0, 'not successful', failed = 1, concat('failed: ', failure_rule), baseline = 1, 'baseline', 'no failure known') AS "Outcome", url
 FROM releases FINAL
 WHERE $__timeFilter(finished_at)

@@ -41,10 +41,10 @@ func experience() (*board, error) {
 	}
 	b.row("Waves")
 	for _, id := range asked() {
-		place(b, 8, 7, waves(m[id]))
+		place(b, 8, 8, waves(m[id]))
 	}
-	place(b, 16, 7, rows("Did anything change?", "The latest wave beside the one before, where both asked the same version of the question. A change is called one only when the 95 % interval of the difference "+
-		"does not hold 0; otherwise chance alone explains it.\n\n**n** is in the bars beside.", changedSQL(m)).
+	place(b, 16, 8, rows("Did anything change?", "The latest wave beside the one before, where both asked the same version of the question. A change is called one only when the 95 % interval of the difference "+
+		"does not hold 0; otherwise it may be chance.\n\n**n** is in the bars beside.", changedSQL(m)).
 		NoValue("Needs two waves with the same version of a question"))
 	b.row("Groups")
 	for _, id := range asked() {
@@ -52,7 +52,7 @@ func experience() (*board, error) {
 		place(b, 12, 9, rows(each.Title+" by team and wave", describe(each, "Teams by name, not by value. A small team's number moves a lot by chance: read the 95 % interval, *Low* to *High*, first."), groupsSQL(each)).
 			Unit(unit(each)).Decimals(decimals(each)).OverrideByName("n", unitOf("short")))
 	}
-	place(b, 12, 9, trend(m["infrastructure_path_share"], metrics.Month, ""))
+	place(b, 12, 9, trend(m["infrastructure_path_share"], metrics.Month))
 	b.row("Newcomers")
 	first, tenth := m["onboarding"], m["onboarding_tenth"]
 	place(b, 12, 8, newcomersBars(first, tenth))
@@ -170,7 +170,7 @@ func changeSQL(position int, m figure) string {
 	signed := func(x string) string { return fmt.Sprintf("if(%s > 0, '+', ''), %s", x, number(x)) }
 	low, high := metrics.DifferenceSQL("now", "before")
 	return fmt.Sprintf(`SELECT %d AS position, '%s' AS title, concat(before.wave, ' to ', now.wave) AS waves, concat(%s, '%s') AS earlier, concat(%s, '%[4]s') AS latest,
-  concat(%[6]s) AS difference, concat(%[7]s, ' to ', %[8]s) AS interval, if(%[9]s > 0 OR %[10]s < 0, 'yes', 'cannot be told from chance') AS changed
+  concat(%[6]s) AS difference, concat(%[7]s, ' to ', %[8]s) AS interval, if(%[9]s > 0 OR %[10]s < 0, 'yes', 'not shown') AS changed
 FROM (
   SELECT points[1] AS now, points[2] AS before
   FROM (

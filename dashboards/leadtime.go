@@ -23,13 +23,17 @@ func leadTimeDetail() (*board, error) {
 	lead := m["lead_time"]
 	b := newBoard(UIDLeadTime, "Lead time detail", "Where does the time of a change go?",
 		"From the first commit to production in four stages: coding, pickup, review, deploy. Look for the stage that grew, then for the changes in the table.",
-		teamVariable(), serviceVariable())
+		teamVariable(), serviceVariable(), benchmarkVariable())
 	b.row("Over the whole time range")
 	place(b, 6, 4, total(lead, ""))
 	place(b, 6, 4, total(m["merge_to_production"], ""))
 	place(b, 12, 4, stageGauge(m))
 	b.row("Over time")
-	place(b, 12, 8, trend(lead, metrics.Week, ""))
+	weekly, err := benchmarkTrend(lead, "")
+	if err != nil {
+		return nil, err
+	}
+	place(b, 12, 8, weekly)
 	place(b, 12, 8, stageLines(m))
 	b.row("Spread")
 	place(b, 12, 8, leadHeatmap(lead))

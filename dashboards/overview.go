@@ -1,7 +1,5 @@
 package dashboards
 
-import "github.com/headway-metrics/headway/schema/metrics"
-
 // overview answers a leader's first question in one page.
 func overview() (*board, error) {
 	m, err := need(teamAndService, "lead_time", "deployment_frequency", "change_failure_rate", "failed_deployment_recovery_time", "deployment_rework_rate",
@@ -11,7 +9,7 @@ func overview() (*board, error) {
 	}
 	b := newBoard(UIDOverview, "Overview", "Is software delivery getting better, and why?",
 		"Read the five numbers together: speed bought with failures is not progress. Compare a team with its own past, not with other teams.",
-		teamVariable(), serviceVariable())
+		teamVariable(), serviceVariable(), benchmarkVariable())
 	b.row("Delivery over the whole time range")
 	place(b, 5, 4, total(m["lead_time"], UIDLeadTime))
 	place(b, 5, 4, total(m["deployment_frequency"], UIDDelivery))
@@ -19,10 +17,23 @@ func overview() (*board, error) {
 	place(b, 5, 4, total(m["failed_deployment_recovery_time"], UIDStability).Title("Recovery time"))
 	place(b, 4, 4, total(m["deployment_rework_rate"], UIDStability).Title("Rework rate"))
 	b.row("Trends")
-	place(b, 12, 8, trend(m["lead_time"], metrics.Week, UIDLeadTime))
-	place(b, 12, 8, trend(m["deployment_frequency"], metrics.Week, UIDDelivery))
-	b.failurePanel(place(b, 12, 8, trend(m["change_failure_rate"], metrics.Week, UIDStability)))
-	b.failurePanel(place(b, 12, 8, trend(m["failed_deployment_recovery_time"], metrics.Week, UIDStability)))
+	for _, t := range []struct {
+		id, drill string
+		failures  bool
+	}{
+		{"lead_time", UIDLeadTime, false},
+		{"deployment_frequency", UIDDelivery, false},
+		{"change_failure_rate", UIDStability, true},
+		{"failed_deployment_recovery_time", UIDStability, true},
+	} {
+		p, err := benchmarkTrend(m[t.id], t.drill)
+		if err != nil {
+			return nil, err
+		}
+		if id := place(b, 12, 8, p); t.failures {
+			b.failurePanel(id)
+		}
+	}
 	b.row("How alike are the services?")
 	place(b, 8, 7, spread(m["lead_time"]))
 	place(b, 8, 7, spread(m["deployment_frequency"]))

@@ -94,13 +94,26 @@ func stackedBars(title, description, sql string) *timeseries.PanelBuilder {
 }
 
 // trend is a metric over time with its spread or interval, and n behind it.
-func trend(m figure, every metrics.Every, drill string) *timeseries.PanelBuilder {
+func trend(m figure, every metrics.Every) *timeseries.PanelBuilder {
+	return trendOf(m, every, "", trendSQL(m, every))
+}
+
+// wholeWeeks is a trend by week without the weeks that the time range cuts, for what
+// nobody can say of a week that has only begun.
+func wholeWeeks(m figure) *timeseries.PanelBuilder {
+	// A week in which the clocks change may be an hour shorter.
+	return trendOf(m, metrics.Week, "", trendWhere(m, metrics.Week, "\nWHERE dateDiff('hour', bucket_from, bucket_to) >= 167"),
+		"Weeks that the time range cuts, such as the current one, are not shown.")
+}
+
+// trendOf is a trend of a query of its own, with more notes in its description.
+func trendOf(m figure, every metrics.Every, drill, sql string, notes ...string) *timeseries.PanelBuilder {
 	value := []dashboard.DynamicConfigValue{fixedColor(colorValue), property("custom.lineWidth", 2)}
 	counts := m.Aggregation == metrics.Rate || m.Aggregation == metrics.DayShare || m.Aggregation == metrics.PerWeek
 	if counts {
 		value = []dashboard.DynamicConfigValue{fixedColor(colorValue), property("custom.drawStyle", "bars"), property("custom.fillOpacity", 75), property("custom.lineWidth", 0)}
 	}
-	p := lines(m.Title+" by "+string(every), describe(m, explainNote(m)), trendSQL(m, every)).Unit(unit(m)).
+	p := lines(m.Title+" by "+string(every), describe(m, append(notes, explainNote(m))...), sql).Unit(unit(m)).
 		OverrideByName(valueName(m), value)
 	switch m.Aggregation {
 	case metrics.Median:
@@ -204,6 +217,14 @@ func serviceLink(uid string, team bool) []dashboard.DynamicConfigValue {
 func pageLink(column string) []dashboard.DynamicConfigValue {
 	return []dashboard.DynamicConfigValue{property("links", []map[string]any{{
 		"title": "Open at the source", "url": `${__data.fields["` + column + `"]}`, "targetBlank": true,
+	}})}
+}
+
+// explainLink makes a column of metric ids open the page that explains the metric.
+func explainLink() []dashboard.DynamicConfigValue {
+	return []dashboard.DynamicConfigValue{property("links", []map[string]any{{
+		"title": "Show the rows, the rules and what is left out", "targetBlank": true,
+		"url": "${headway:raw}/v1/explain/${__data.fields.Metric}?from=${__from:date:iso}&to=${__to:date:iso}",
 	}})}
 }
 

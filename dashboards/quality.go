@@ -32,7 +32,8 @@ func dataQuality() (*board, error) {
 		return nil, err
 	}
 	b := newBoard(UIDDataQuality, "Data quality", "How far can the numbers be believed?",
-		"Every event is accounted for: it became facts, was ignored by name, or is a dead letter. What a metric leaves out is listed with its reason.")
+		"Every event is accounted for: it became facts, was ignored by name, or is a dead letter. What a metric leaves out is listed with its reason; the name of a metric opens the rows behind it.")
+	b.builder.WithVariable(addressVariable())
 	b.row("Over the whole time range")
 	place(b, 6, 4, tally("Events received", q["receipts_by_source"],
 		`SELECT sum(events) AS "Events", sumIf(events, outcome = 'ignored') AS "Ignored by name", sumIf(events, outcome = 'dead') AS "Dead"`, "short"))
@@ -54,10 +55,12 @@ func dataQuality() (*board, error) {
 	b.row("What the metrics leave out, or cannot place")
 	share := unitOf("percentunit")
 	place(b, 24, 10, listing(q["coverage"], `metric AS "Metric", records AS "Made of", rows AS "n (records)", counted_share AS "Counted", excluded AS "Excluded", no_team AS "No team", `+
-		`no_service AS "No service", no_capability AS "No capability", concat('headway explain ', metric) AS "See the rows with"`, 300, "").
+		`no_service AS "No service", no_capability AS "No capability"`, 300, "").
+		OverrideByName("Metric", explainLink()).
 		OverrideByName("Counted", share).OverrideByName("Excluded", share).OverrideByName("No team", share).
 		OverrideByName("No service", share).OverrideByName("No capability", share))
-	place(b, 12, 9, listing(q["excluded_rows"], `metric AS "Metric", reason AS "Reason", rows AS "n (records)", concat('headway explain ', metric) AS "See them with"`, 300, "No metric leaves a row out"))
+	place(b, 12, 9, listing(q["excluded_rows"], `metric AS "Metric", reason AS "Reason", rows AS "n (records)"`, 300, "No metric leaves a row out").
+		OverrideByName("Metric", explainLink()))
 	place(b, 12, 9, listing(q["unresolved_commits"], `service AS "Service", unresolved AS "Unknown", releases AS "n (releases)", share AS "Share"`, 300, "No releases in this time range").
 		OverrideByName("Share", unitOf("percentunit")).OverrideByName("Service", serviceLink(UIDDelivery, false)))
 	place(b, 12, 9, listing(q["unmapped_incidents"], `ref AS "Name in the incident", source AS "Source", incidents AS "n (incidents)", last_seen AS "Last seen"`, 300, "Every incident names a known service"))

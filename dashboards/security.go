@@ -47,20 +47,20 @@ func security() (*board, error) {
 		open.OverrideByName(c.name, colorOf(c.color))
 	}
 	place(b, 12, 8, bars)
-	place(b, 12, 8, trend(rate, metrics.Week, ""))
+	place(b, 12, 8, trend(rate, metrics.Week))
 	place(b, 12, 8, open)
-	place(b, 12, 8, trend(coverage, metrics.Week, ""))
-	place(b, 12, 8, trend(fix, metrics.Month, ""))
-	place(b, 12, 8, trend(age, metrics.Week, ""))
+	place(b, 12, 8, trend(coverage, metrics.Week))
+	place(b, 12, 8, trend(fix, metrics.Month))
+	place(b, 12, 8, trend(age, metrics.Week))
 	place(b, 24, 9, rows("Open critical and high findings, the oldest first", describe(age, "Findings that are open at the end of the time range."), oldestSQL(age)).
 		OverrideByName("Age", unitOf("s")).OverrideByName("Finding", pageLink("url")).OverrideByName("url", hiddenColumn()).
 		NoValue("No critical or high finding is open"))
 	b.row("Compliance")
-	place(b, 12, 8, trend(violations, metrics.Week, ""))
+	place(b, 12, 8, trend(violations, metrics.Week))
 	place(b, 12, 8, byLabel("series", lines("Violations by week and policy", describe(violations, explainNote(violations)), splitSQL(violations, metrics.Week, metrics.Policy, "value"))).
 		Unit("percentunit").Max(1))
 	place(b, 12, 8, byLabel("series", stackedBars("Admission denials by week and policy", describe(denials, explainNote(denials)+" The height of the bars is **n**."), splitSQL(denials, metrics.Week, metrics.Policy, "n"))))
-	place(b, 12, 8, trend(m["policy_error_rate"], metrics.Week, ""))
+	place(b, 12, 8, trend(m["policy_error_rate"], metrics.Week))
 	return b, nil
 }
 

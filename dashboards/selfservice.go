@@ -27,27 +27,27 @@ func selfService() (*board, error) {
 	place(b, 6, 4, total(m["support_reopen_rate"], ""))
 	place(b, 6, 4, total(m["feature_requests"], ""))
 	b.row("Requests")
-	place(b, 12, 8, trend(ratio, metrics.Week, ""))
+	place(b, 12, 8, trend(ratio, metrics.Week))
 	place(b, 12, 8, byLabel("way", stackedBars("Completed requests by week and way", describe(ratio, "*Self-service* needed no human step of the platform; *human step* is a self-service run that waited for somebody; *manual* went through a ticket or a person. The height of the bars is **n**."), waysSQL(ratio))))
 	place(b, 12, 8, byLabel("series", lines("Median wait by week and channel", describe(wait, explainNote(wait)), splitSQL(wait, metrics.Week, metrics.Channel, "value"))).Unit("s"))
 	place(b, 12, 8, rows("Templates", describe(ratio, "One line per template or action, by name, over the whole time range."), templatesSQL(ratio, wait)).
 		OverrideByName("Self-service", unitOf("percentunit")).OverrideByName("Median wait", unitOf("s")).OverrideByName(p90Name, unitOf("s")))
-	place(b, 12, 8, rows("Waiting time by channel", describe(wait, "Self-service and requests that people serve, apart."), channelsSQL(wait)).
+	place(b, 8, 8, trend(m["time_saved"], metrics.Week))
+	place(b, 8, 8, trend(m["self_service_fallback"], metrics.Week))
+	place(b, 8, 8, rows("Waiting time by channel", describe(wait, "Self-service and requests that people serve, apart."), channelsSQL(wait)).
 		OverrideByName("Median", unitOf("s")).OverrideByName(p90Name, unitOf("s")))
-	place(b, 12, 8, trend(m["time_saved"], metrics.Week, ""))
-	place(b, 12, 8, trend(m["self_service_fallback"], metrics.Week, ""))
 	b.row("Support")
 	place(b, 12, 8, byLabel("category", stackedBars("Support tickets by week and category", describe(volume, "Counts, not yet set against workloads. The height of the bars is **n**."), categoriesSQL(volume))))
-	place(b, 12, 8, trend(volume, metrics.Week, ""))
-	place(b, 12, 8, trend(m["support_first_response_time"], metrics.Week, ""))
-	place(b, 12, 8, trend(m["support_resolution_time"], metrics.Week, ""))
-	place(b, 12, 8, trend(m["support_reopen_rate"], metrics.Month, ""))
+	place(b, 12, 8, trend(volume, metrics.Week))
+	place(b, 8, 8, trend(m["support_first_response_time"], metrics.Week))
+	place(b, 8, 8, trend(m["support_resolution_time"], metrics.Week))
+	place(b, 8, 8, trend(m["support_reopen_rate"], metrics.Month))
 	b.row("What teams ask for")
 	patterns, wishes := m["feature_request_patterns"], m["feature_requests"]
 	place(b, 12, 8, byLabel("series", lines("Teams asking, by theme and quarter", describe(patterns, "One line per theme. "+explainNote(patterns)), splitSQL(patterns, metrics.Quarter, metrics.Theme, "value"))).Unit("percentunit"))
 	place(b, 12, 8, rows("Themes", describe(patterns, "Over the whole time range, themes by name."), themesSQL(patterns, wishes)).OverrideByName("Teams asking", unitOf("percentunit")))
 	place(b, 12, 8, byLabel("series", stackedBars("Feature requests by month and status", describe(wishes, "By the month of opening and the status of now: the older months should be done."), splitSQL(wishes, metrics.Month, metrics.Status, "numerator"))))
-	place(b, 12, 8, trend(m["feature_requests_untagged"], metrics.Month, ""))
+	place(b, 12, 8, trend(m["feature_requests_untagged"], metrics.Month))
 	return b, nil
 }
 

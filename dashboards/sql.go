@@ -39,7 +39,7 @@ func counted(m figure) string {
 		"workloads_on_platform": "workloads", "support_ticket_volume": "tickets", "platform_nps": "answers",
 		"developer_satisfaction": "answers", "teams_using_capabilities": "active teams", "new_capability_adoption": "eligible teams",
 		"capability_retention": "teams before", "request_wait": "requests", "workloads_unknown": "workloads",
-		"reliability": "services, once for every team that owned them", "capability_churn": "teams before", "adoption_curve": "eligible teams",
+		"reliability": "services by team", "capability_churn": "teams before", "adoption_curve": "eligible teams",
 		"capability_stickiness": "teams that tried it", "template_adoption": "new services", "portal_usage": "active teams", "self_service_fallback": "failed runs", "time_saved": "completed runs",
 		"support_reopen_rate": "tickets that were resolved", "feature_request_patterns": "active teams", "feature_requests": "tickets",
 		"feature_requests_untagged": "tickets", "developers_per_platform_engineer": "teams", "infrastructure_time": "answers", "onboarding": "groups", "onboarding_tenth": "groups", "infrastructure_path_share": "changes",
@@ -75,6 +75,11 @@ func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `\"
 
 // trendSQL is a metric over time: value, its spread or interval, and n.
 func trendSQL(m figure, every metrics.Every) string {
+	return trendWhere(m, every, "")
+}
+
+// trendWhere is trendSQL of the buckets that meet a condition.
+func trendWhere(m figure, every metrics.Every, where string) string {
 	extra := ""
 	switch m.Aggregation {
 	case metrics.Median:
@@ -84,8 +89,8 @@ func trendSQL(m figure, every metrics.Every) string {
 	default:
 		// Rates, shares of time and sums have no spread of their own.
 	}
-	return fmt.Sprintf("SELECT bucket_from AS time,\n  value AS %s%s,\n  n AS %s\nFROM (\n%s\n)\nORDER BY time",
-		quoted(valueName(m)), extra, quoted(nName(m)), m.PointsSQL(slice(m, every)))
+	return fmt.Sprintf("SELECT bucket_from AS time,\n  value AS %s%s,\n  n AS %s\nFROM (\n%s\n)%s\nORDER BY time",
+		quoted(valueName(m)), extra, quoted(nName(m)), m.PointsSQL(slice(m, every)), where)
 }
 
 // totalSQL is a metric over the shown window, n, and the value of the period

@@ -16,7 +16,7 @@ func stabilityDetail() (*board, error) {
 	rework, restore := m["deployment_rework_rate"], m["incident_restore_time"]
 	b := newBoard(UIDStability, "Stability detail", "What breaks when we release, and how fast is it mended?",
 		"Every failed release names its evidence. The last seven days are provisional, because evidence arrives late.",
-		teamVariable(), serviceVariable())
+		teamVariable(), serviceVariable(), benchmarkVariable())
 	b.row("Over the whole time range")
 	place(b, 5, 4, total(failure, ""))
 	place(b, 5, 4, total(recovery, "").Title("Recovery time"))
@@ -24,17 +24,24 @@ func stabilityDetail() (*board, error) {
 	place(b, 5, 4, total(restore, ""))
 	place(b, 4, 4, total(m["reliability"], "").Decimals(2))
 	b.row("Releases that failed")
-	b.failurePanel(place(b, 12, 8, trend(failure, metrics.Week, "")))
+	weekly, err := benchmarkTrend(failure, "")
+	if err != nil {
+		return nil, err
+	}
+	b.failurePanel(place(b, 12, 8, weekly))
 	b.failurePanel(place(b, 12, 8, byLabel("evidence", stackedBars("Failed releases by week and evidence",
 		describe(failure, "The strongest evidence counts: *explicit* names the release, *rollback* put an earlier version back, *revert* and *hotfix* repaired it, *time* is only nearness and a heuristic."), evidenceSQL))))
-	b.failurePanel(place(b, 12, 8, trend(recovery, metrics.Week, "")))
-	b.failurePanel(place(b, 12, 8, trend(rework, metrics.Week, "")))
+	if weekly, err = benchmarkTrend(recovery, ""); err != nil {
+		return nil, err
+	}
+	b.failurePanel(place(b, 12, 8, weekly))
+	b.failurePanel(place(b, 12, 8, trend(rework, metrics.Week)))
 	b.row("Incidents")
-	b.failurePanel(place(b, 12, 8, trend(restore, metrics.Week, "")))
+	b.failurePanel(place(b, 12, 8, trend(restore, metrics.Week)))
 	place(b, 12, 8, rows("Incident restore time by severity",
 		describe(restore, "*Open* incidents are not resolved yet: they are left out of the median and counted beside it."), severitySQL(restore)).
 		OverrideByName("Median", unitOf("s")).OverrideByName("Mean", unitOf("s")).OverrideByName(p90Name, unitOf("s")))
-	b.failurePanel(place(b, 12, 8, trend(m["reliability"], metrics.Week, "").Max(1).Min(.9)))
+	b.failurePanel(place(b, 12, 8, trend(m["reliability"], metrics.Week).Max(1).Min(.9)))
 	place(b, 12, 8, rows("Reliability by service", describe(m["reliability"], "Services by name; those without trouble are left out."), troubleSQL(m["reliability"])).
 		OverrideByName("Reliability", unitOf("percentunit")).OverrideByName("Trouble", unitOf("s")).
 		OverrideByName("Service", serviceLink(UIDStability, true)))
@@ -66,7 +73,7 @@ func troubleSQL(m figure) string {
 }
 
 const failedSQL = `SELECT finished_at AS "Finished", service_id AS "Service", if(team_id = '', '(none)', team_id) AS "Team",
-  if(deployed_version = '', substring(commit, 1, 12), deployed_version) AS "Release",
+  ` + releaseName + ` AS "Release",
   failure_rule AS "Rule", failure_evidence AS "Evidence",
   if(recovered_at IS NULL, NULL, dateDiff('second', finished_at, assumeNotNull(recovered_at))) AS "Recovered after",
   if(recovered_at IS NULL, 'not yet', recovery_rule) AS "Recovery", url, failure_url AS evidence_url

@@ -24,15 +24,22 @@ func queryVariable(name, label, sql string) *dashboard.QueryVariableBuilder {
 
 // settingVariables are read from the settings and shown in the header.
 func settingVariables() []cog.Builder[dashboard.VariableModel] {
-	setting := func(name, expression, key string) cog.Builder[dashboard.VariableModel] {
-		return queryVariable(name, "", "SELECT "+expression+" FROM settings FINAL WHERE key = '"+key+"'").
-			Hide(dashboard.VariableHideHideVariable).Refresh(dashboard.VariableRefreshOnDashboardLoad)
-	}
 	return []cog.Builder[dashboard.VariableModel]{
 		setting("timezone", "if(max(value) = '', 'UTC', max(value))", "timezone"),
 		setting("organisation", "if(max(value) = '', 'this organisation', max(value))", "organisation"),
 		setting("data", "if(max(value) = '1', 'Sample data', 'Live data')", "sample"),
 	}
+}
+
+func setting(name, expression, key string) cog.Builder[dashboard.VariableModel] {
+	return queryVariable(name, "", "SELECT "+expression+" FROM settings FINAL WHERE key = '"+key+"'").
+		Hide(dashboard.VariableHideHideVariable).Refresh(dashboard.VariableRefreshOnDashboardLoad)
+}
+
+// addressVariable is where Headway itself answers, for links to its pages: what the
+// configuration says (http.public_url), or else its own address.
+func addressVariable() cog.Builder[dashboard.VariableModel] {
+	return setting("headway", "if(max(value) = '', 'http://127.0.0.1:8080', max(value))", "url")
 }
 
 func chooser(name, label, sql string) cog.Builder[dashboard.VariableModel] {

@@ -34,13 +34,15 @@ type Option struct {
 
 // Resolved is a variable with its options and what is chosen.
 type Resolved struct {
-	Name    string   `json:"name"`
-	Label   string   `json:"label"`
-	Hidden  bool     `json:"hidden"`
-	Multi   bool     `json:"multi"`
-	All     bool     `json:"all"`
-	Chosen  []string `json:"chosen"`
-	Options []Option `json:"options"`
+	Name   string `json:"name"`
+	Label  string `json:"label"`
+	Hidden bool   `json:"hidden"`
+	Multi  bool   `json:"multi"`
+	// IncludeAll says that everything can be chosen.
+	IncludeAll bool     `json:"include_all"`
+	All        bool     `json:"all"`
+	Chosen     []string `json:"chosen"`
+	Options    []Option `json:"options"`
 }
 
 // AllValue is how Grafana's URLs write the choice of everything.
@@ -66,7 +68,7 @@ func Variables(ctx context.Context, q Querier, d model.Dashboard, r Range, chose
 		if err != nil {
 			return nil, err
 		}
-		rv := Resolved{Name: v.Name, Label: v.Label, Hidden: v.Hide == hideVariable, Multi: v.Multi, Options: options}
+		rv := Resolved{Name: v.Name, Label: v.Label, Hidden: v.Hide == hideVariable, Multi: v.Multi, IncludeAll: v.IncludeAll, Options: options}
 		for _, o := range options {
 			if !rv.Hidden && slices.Contains(chosen[v.Name], o.Value) {
 				rv.Chosen = append(rv.Chosen, o.Value)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +80,10 @@ func (a *App) writeSettings(ctx context.Context) error {
 		{"organisation", cfg.Organisation, version},
 		{"sample", strconv.Itoa(map[bool]int{true: 1}[a.opts.Sample]), version},
 		{metrics.InfrastructurePathsSetting, infrastructure, version},
+	}
+	if a.opts.Roles.Portal {
+		// Links of dashboards lead to the process that has the pages.
+		rows = append(rows, setting{"url", cmp.Or(cfg.HTTP.PublicURL, "http://"+a.addr), version})
 	}
 	if err := a.write.InsertRows(ctx, "settings", rows); err != nil {
 		return fmt.Errorf("storing settings: %w", err)

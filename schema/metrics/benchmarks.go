@@ -101,6 +101,9 @@ func (e *Engine) benchmark(m Metric, asked string) (*Benchmark, error) {
 	return &b, err
 }
 
+// Editions are the years whose report has levels.
+func Editions() []string { return editions() }
+
 // editions are the years whose report has levels.
 func editions() []string { return []string{"2023", "2024"} }
 

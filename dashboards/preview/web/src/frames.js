@@ -2,13 +2,13 @@
 // Grafana applies it: defaults first, then the overrides that match by name.
 
 /** The configuration of one field of a panel. */
-export function fieldConfig(panel, name) {
+export function fieldConfig(panel, name, refId) {
   const config = panel.fieldConfig ?? {};
   const out = structuredClone(config.defaults ?? {});
   out.custom ??= {};
   for (const { matcher, properties } of config.overrides ?? []) {
     const matches = matcher.id === "byName" ? matcher.options === name
-      : matcher.id === "byRegexp" ? new RegExp(String(matcher.options).replace(/^\/|\/$/g, "")).test(name) : false;
+      : matcher.id === "byRegexp" ? new RegExp(String(matcher.options).replace(/^\/|\/$/g, "")).test(name) : matcher.id === "byFrameRefID" ? matcher.options === refId : false;
     if (!matches) continue;
     for (const { id, value } of properties) {
       if (id.startsWith("custom.")) out.custom[id.slice(7)] = value;

@@ -1,5 +1,5 @@
 // Grafana's link templates: ${__url_time_range}, ${__all_variables},
-// ${name:queryparam}, ${__data.fields["Column"]}, ${__value.raw}, ${name}.
+// ${name:queryparam}, ${name:raw}, ${__data.fields["Column"]}, ${__value.raw}, ${__from:date:iso}, ${name}.
 
 const encode = (value) => encodeURIComponent(String(value ?? ""));
 
@@ -8,17 +8,20 @@ export function queryParam(variable) {
   return values.map((v) => `var-${variable.name}=${encode(v)}`).join("&");
 }
 
-/** Fills a link's template. Values are encoded, so they cannot leave their parameter. */
-export function interpolate(template, { range, variables = [], fields = {}, value }) {
+/** Fills a link's template. Values are encoded, so they cannot leave their parameter, but for raw ones, which only the configuration sets. */
+export function interpolate(template, { range, times, variables = [], fields = {}, value }) {
   const filled = template.replace(/\$\{([^}]+)\}/g, (_, expression) => {
     if (expression === "__url_time_range") return range;
     if (expression === "__all_variables") return variables.filter((v) => !v.hidden).map(queryParam).join("&");
     if (expression === "__value.raw") return encode(value);
     const field = expression.match(/^__data\.fields(?:\["([^"]+)"\]|\.([\w]+))$/);
     if (field) return encode(fields[field[1] ?? field[2]]);
+    const edge = expression.match(/^__(from|to):date:iso$/);
+    if (edge) return encode(new Date(times[edge[1]]).toISOString());
     const [name, format] = expression.split(":");
     const variable = variables.find((v) => v.name === name);
     if (!variable) return "";
+    if (format === "raw" && variable.hidden) return variable.chosen.join(",");
     return format === "queryparam" ? queryParam(variable) : encode(variable.chosen.join(","));
   });
   return filled.replace(/[?&]+$/, "");

@@ -39,6 +39,13 @@ export function variablePicker(variable, go) {
   const summary = variable.all ? "All" : variable.chosen.length > 2 ? `${variable.chosen.length} chosen` : variable.chosen.map(text).join(", ") || "None";
   const name = variable.label || variable.name;
   return popover([el("span", { class: "picker-name" }, name), summary], { class: "picker", "aria-label": `${name}: ${summary}`, id: `var-${variable.name}` }, (panel, close) => {
+    if (!variable.multi && !variable.include_all) {
+      for (const option of variable.options) {
+        panel.append(el("button", { type: "button", class: "choice", "aria-pressed": String(variable.chosen.includes(option.value)),
+          onclick: () => { close(); go(variable.name, [option.value]); } }, option.text));
+      }
+      return;
+    }
     const chosen = new Set(variable.all ? [] : variable.chosen);
     const apply = () => { close(); go(variable.name, chosen.size ? [...chosen] : ["$__all"]); };
     const list = el("div", { class: "choices" });

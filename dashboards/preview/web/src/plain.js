@@ -61,7 +61,7 @@ function cell(column, row, frame, context) {
   const fields = Object.fromEntries(frame.columns.map((c, i) => [c.name, row[i]]));
   // A link that is nothing but a column holds a whole address, such as a release's page.
   const whole = link.url.match(/^\$\{__data\.fields(?:\["([^"]+)"\]|\.(\w+))\}$/);
-  const target = address(whole ? String(fields[whole[1] ?? whole[2]] ?? "") : interpolate(link.url, { range: context.query, variables: context.variables, fields, value }), context.base);
+  const target = address(whole ? String(fields[whole[1] ?? whole[2]] ?? "") : interpolate(link.url, { range: context.query, times: context.range, variables: context.variables, fields, value }), context.base);
   if (!target) return text;
   return el("a", { href: target.href, title: link.title, "data-inside": target.inside, rel: target.inside ? undefined : "noreferrer", target: target.inside ? undefined : "_blank" }, text);
 }

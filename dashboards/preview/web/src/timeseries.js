@@ -10,9 +10,9 @@ const MAX_EVENTS = 3;
 const MAX_TICKS = 9;
 
 export function drawTimeseries(body, panel, frames, context) {
-  const series = frames.flatMap(toSeries).map((s, i) => {
-    const config = fieldConfig(panel, s.field);
-    const own = fieldConfig(panel, s.name);
+  const series = frames.flatMap((f, at) => toSeries(f).map((s) => ({ ...s, refId: panel.targets?.[at]?.refId }))).map((s, i) => {
+    const config = fieldConfig(panel, s.field, s.refId);
+    const own = fieldConfig(panel, s.name, s.refId);
     const custom = { ...config.custom, ...own.custom };
     const fixed = own.color?.mode === "fixed" ? own.color : config.color?.mode === "fixed" ? config.color : null;
     return { ...s, config, custom, label: displayName(own.displayName ?? config.displayName, s.labels) ?? s.name, color: color(fixed?.fixedColor, i) };
@@ -55,7 +55,9 @@ function options(panel, series, lowEnds, context) {
   const centered = main.some((s) => (s.config.min ?? 0) < 0);
   const peak = stackedPeak(main);
   const whole = isWhole(main.flatMap((s) => s.points.map(([, v]) => v)), unit);
-  const axis = axisSteps(Math.max(peak, main[0]?.custom.axisSoftMax ?? 0), unit, { whole });
+  const floor = Math.max(0, main[0]?.config.min ?? 0);
+  const axis = axisSteps(Math.max(peak, main[0]?.custom.axisSoftMax ?? 0) - floor, unit, { whole });
+  axis.max += floor;
   if (unit === "percentunit" && peak <= 1) axis.max = Math.min(axis.max, 1);
   const drawn = [];
   for (const s of main) {
@@ -64,7 +66,7 @@ function options(panel, series, lowEnds, context) {
     drawn.push(...(low ? band(s, low, zone) : [one(s, zone, 0)]));
   }
   for (const s of background) drawn.push(one(s, zone, 1));
-  if (drawn.length) Object.assign(drawn[0], marks(context, p, centered ? -axis.max : 0));
+  if (drawn.length) Object.assign(drawn[0], marks(context, p, centered ? -axis.max : floor));
   const backgroundPeak = stackedPeak(background);
   const ticks = ticksOf(series, context);
   return {
@@ -73,9 +75,9 @@ function options(panel, series, lowEnds, context) {
     tooltip: tooltip((hits) => tipFor(hits, series, lowEnds, context), "axis"),
     xAxis: { type: "time", min: wall(context.range.from, zone), max: wall(context.range.to, zone), axisLine: { lineStyle: { color: p.grid } },
       axisTick: { show: true, customValues: ticks, length: 4, lineStyle: { color: p.grid } }, splitLine: { show: false },
-      axisLabel: { ...axisText(), formatter: xLabel, customValues: ticks } },
+      axisLabel: { ...axisText(), formatter: (ms) => xLabel(ms, context.range.to - context.range.from), customValues: ticks } },
     yAxis: [
-      { type: "value", min: centered ? -axis.max : 0, max: axis.max, interval: axis.interval, splitLine: gridLines(), name: main[0]?.custom.axisLabel || undefined,
+      { type: "value", min: centered ? -axis.max : floor, max: axis.max, interval: axis.interval, splitLine: gridLines(), name: main[0]?.custom.axisLabel || undefined,
         nameLocation: "middle", nameGap: nameGap(axis, unit), nameTextStyle: { color: p.muted, fontSize: 11 },
         axisLabel: { ...axisText(), formatter: (v) => tick(v, unit, main[0]?.config.decimals) } },
       // Counts behind the lines keep to the lower third, so that they do not read as a second curve.
@@ -94,10 +96,12 @@ function ticksOf(series, context) {
   return whole.filter((_, i) => i % step === 0);
 }
 
-function xLabel(ms) {
+const HOURS_ARE_READ = 3 * 24 * 3600 * 1000;
+
+function xLabel(ms, length) {
   const date = new Date(ms);
   const show = (o) => date.toLocaleDateString("en-GB", { ...o, timeZone: "UTC" });
-  if (date.getUTCHours() || date.getUTCMinutes()) return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+  if (length < HOURS_ARE_READ && (date.getUTCHours() || date.getUTCMinutes())) return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
   if (date.getUTCMonth() === 0 && date.getUTCDate() === 1) return show({ year: "numeric" });
   return show({ day: "numeric", month: "short" });
 }
