@@ -396,6 +396,14 @@ func TestPatience(t *testing.T) {
 	if later, ok := errors.AsType[*collectors.RetryAfterError](err); !ok || later.After != 17*time.Second {
 		t.Errorf("a token endpoint that asks for patience: %v", err)
 	}
+	// Nor is the second project asked for when the first one may not be now.
+	src.cfg.CredentialsFile = credentials(t, newServer(t).URL+"/token")
+	src.cfg.URL = api.URL
+	api.Requests()
+	_, _, err = poll(t, src, now, nil)
+	if later, ok := errors.AsType[*collectors.RetryAfterError](err); !ok || later.After != 17*time.Second || len(api.Requests()) != 1 {
+		t.Errorf("an API that asks for patience: %v", err)
+	}
 }
 
 func TestConfigNamesKeyAndFix(t *testing.T) {

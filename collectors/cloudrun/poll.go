@@ -22,7 +22,12 @@ func (s *Source) Poll(ctx context.Context, from collectors.Cursor, emit collecto
 		}
 		var errs []error
 		for _, p := range s.cfg.Projects {
-			errs = append(errs, days.Take(ctx, Name, place(p), at, list(c, p), emit))
+			err := days.Take(ctx, Name, place(p), at, list(c, p), emit)
+			errs = append(errs, err)
+			// Projects share the API's quota.
+			if _, patience := errors.AsType[*collectors.RetryAfterError](err); patience {
+				break
+			}
 		}
 		return errors.Join(errs...)
 	})

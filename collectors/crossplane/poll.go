@@ -72,7 +72,11 @@ func (s *Source) cluster(ctx context.Context, k kubeapi.Cluster, said seen.Map, 
 	for _, r := range kinds {
 		known[r.String()] = true
 		if err := s.resources(ctx, session, k.Name, r, said, emit); err != nil {
-			errs = append(errs, fmt.Errorf("reading %s: %w", r, err))
+			err = fmt.Errorf("reading %s: %w", r, err)
+			if !kubeapi.GoOn(err) {
+				return errors.Join(append(errs, err)...)
+			}
+			errs = append(errs, err)
 		}
 	}
 	// What a definition that is gone had defined is gone too, and nobody can ask for it.

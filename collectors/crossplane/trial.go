@@ -55,13 +55,16 @@ func (s *Source) try(ctx context.Context, k kubeapi.Cluster, keep collectors.Emi
 	}
 	out := []collectors.Check{c}
 	for _, r := range kinds {
-		one := session.Permission(ctx, k.Name, r.Resource, false)
+		one, goOn := session.Permission(ctx, k.Name, r.Resource, false)
 		if one.Problem == "" {
 			if err := s.resources(ctx, session, k.Name, r, seen.Map{}, keep); err != nil {
 				one.Problem = fmt.Sprintf("%v; check that the API server stays reachable while it is asked", err)
 			}
 		}
 		out = append(out, one)
+		if !goOn {
+			break
+		}
 	}
 	return out
 }

@@ -280,16 +280,22 @@ func listOnce[T any](ctx context.Context, s *Session, r Resource, accept string,
 	return nil, fmt.Errorf("the list of %s has more than %d pages", r, maxPages)
 }
 
+// GoOn reports whether another resource may be asked for after an error: a cluster that
+// refuses one kind may allow the next, but one that is not there, does not know the token
+// or asks for patience is left alone.
+func GoOn(err error) bool { return err == nil || IsStatus(err, http.StatusForbidden) }
+
 // IsStatus reports whether an answer was this one.
 func IsStatus(err error, code int) bool {
 	e, ok := errors.AsType[*rest.StatusError](err)
 	return ok && e.Code == code
 }
 
-// Permission tries to list a resource and says what is wrong and how to mend it.
-// Without installed it is fine that the cluster does not know the resource.
-func (s *Session) Permission(ctx context.Context, cluster string, r Resource, required bool) collectors.Check {
-	c := collectors.Check{What: "cluster " + cluster + ": list " + r.String(), Detail: "allowed"}
+// Permission tries to list a resource and says what is wrong and how to mend it; goOn is
+// false when there is no sense in trying another. Unless it is required it is fine that
+// the cluster does not know the resource.
+func (s *Session) Permission(ctx context.Context, cluster string, r Resource, required bool) (c collectors.Check, goOn bool) {
+	c = collectors.Check{What: "cluster " + cluster + ": list " + r.String(), Detail: "allowed"}
 	_, err := s.get(ctx, r.path("", ""), url.Values{"limit": {"1"}}, metadata)
 	switch {
 	case err == nil:
@@ -299,6 +305,7 @@ func (s *Session) Permission(ctx context.Context, cluster string, r Resource, re
 		c.Problem = fmt.Sprintf("%v; give the service account get and list of %s in apiGroup %s by a ClusterRole", err, r.Plural, r.Group)
 	default:
 		c.Problem = fmt.Sprintf("%v; check url, token and ca_file of the cluster, and that Headway may reach it", err)
+		return c, false
 	}
-	return c
+	return c, true
 }

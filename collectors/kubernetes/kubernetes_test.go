@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -311,6 +312,24 @@ func TestAClusterThatIsDownKeepsNobodyWaiting(t *testing.T) {
 	_, events, err := poll(t, source(t, down, up), now, nil)
 	if err == nil || !strings.Contains(err.Error(), "cluster c0") || len(events) != 1 || events[0].Subject != "c1" {
 		t.Errorf("%d events (%v)", len(events), err)
+	}
+}
+
+// TestAClusterThatRefusesTheTokenOrAsksForPatienceIsLeftAlone: eleven kinds are not
+// asked for in vain.
+func TestAClusterThatRefusesTheTokenOrAsksForPatienceIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusBadGateway} {
+		api := collectortest.NewAPI(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) })
+		src := source(t, cluster(t))
+		src.cfg.Clusters[0].URL = api.URL
+		if _, _, err := poll(t, src, now, nil); !kubeapi.IsStatus(err, code) || len(api.Requests()) != 1 {
+			t.Errorf("%d: %v", code, err)
+		}
+		trial := collectors.Try(t.Context(), src)
+		if asked := api.Requests(); len(asked) != 1 || len(trial.Checks) != 1 || trial.Checks[0].Problem == "" {
+			t.Errorf("%d: asked %q, checks %+v", code, asked, trial.Checks)
+		}
 	}
 }
 

@@ -74,7 +74,11 @@ func (s *Source) cluster(ctx context.Context, k Cluster, st *state, emit collect
 	at := s.now()
 	if st.Day != inventory.Day(at) {
 		if err := s.snapshot(ctx, session, k, at, emit); err != nil {
-			errs = append(errs, fmt.Errorf("taking the inventory: %w", err))
+			err = fmt.Errorf("taking the inventory: %w", err)
+			if !kubeapi.GoOn(err) {
+				return err
+			}
+			errs = append(errs, err)
 		} else {
 			st.Day = inventory.Day(at)
 		}
@@ -85,6 +89,9 @@ func (s *Source) cluster(ctx context.Context, k Cluster, st *state, emit collect
 		}
 		if err := s.reports(ctx, session, k.Name, r, st, emit); err != nil {
 			errs = append(errs, fmt.Errorf("reading %s: %w", r, err))
+			if !kubeapi.GoOn(err) {
+				break
+			}
 		}
 	}
 	return errors.Join(errs...)

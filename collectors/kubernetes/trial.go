@@ -24,10 +24,14 @@ func (s *Source) Test(ctx context.Context, sample collectors.Emit) []collectors.
 		}
 		allowed := true
 		for _, r := range kinds() {
-			if s.cfg.reads(r) {
-				one := session.Permission(ctx, k.Name, r.Resource, r.what == "")
-				allowed = allowed && (one.Problem == "" || r.what != "")
-				out = append(out, one)
+			if !s.cfg.reads(r) {
+				continue
+			}
+			one, goOn := session.Permission(ctx, k.Name, r.Resource, r.what == "")
+			out = append(out, one)
+			allowed = allowed && (one.Problem == "" || r.what != "") && goOn
+			if !goOn {
+				break
 			}
 		}
 		if allowed && len(first) == 0 {
