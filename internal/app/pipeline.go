@@ -55,7 +55,14 @@ func (a *App) startPipeline(run context.Context) error {
 			return loader.Handle(ctx, events(batch))
 		})
 	})
-	derived := kafka.ConsumerConfig{Group: groupDerive, Topics: []string{schema.TopicDirty}, FlushEvery: cfg.DeriveEvery}
+	derived := kafka.ConsumerConfig{
+		Group: groupDerive, Topics: []string{schema.TopicDirty}, FlushEvery: cfg.DeriveEvery,
+		// Keys of services come of others, which were gathered.
+		Continues: func(m kafka.Message) bool {
+			kind, _ := schema.DirtyKey(m.Value).Split()
+			return kind == "service"
+		},
+	}
 	a.work(run, "deriving", func(ctx context.Context) error {
 		return a.client.Consume(ctx, derived, func(ctx context.Context, batch []kafka.Message) error {
 			keys := make([]schema.DirtyKey, 0, len(batch))

@@ -11,6 +11,8 @@ type batch struct {
 	bytes    int
 	// next is the offset behind the last message of each partition.
 	next map[string]map[int]int64
+	// continued says that all messages are what ConsumerConfig.Continues means.
+	continued bool
 }
 
 func (b *batch) add(m Message) {
@@ -32,15 +34,24 @@ func memory(m Message) int {
 	return n
 }
 
+// quietParts is into how many parts FlushEvery is cut, one of which without a message
+// lets a batch go early.
+const quietParts = 4
+
 // collect merges the messages of all partitions into batches. One batch waits
 // to be taken while the one before it is handled; then reading stops, so memory
 // stays at two batches and the readers' queues.
+//
+// A batch goes FlushEvery after its first message. It goes early when nothing more
+// comes for a while, unless that would make batches more frequent than FlushEvery;
+// what only continues earlier batches does not count for that.
 func collect(ctx context.Context, cfg ConsumerConfig, in <-chan Message, out chan<- *batch) {
-	due := time.NewTimer(time.Hour)
-	due.Stop()
-	defer due.Stop()
+	tick := time.NewTimer(time.Hour)
+	tick.Stop()
+	defer tick.Stop()
 	b := newBatch()
-	late := false
+	var began, left time.Time
+	late, seen := false, 0
 	for {
 		src, dst := in, out
 		full := len(b.messages) >= cfg.MaxBatch || b.bytes >= cfg.MaxBytes
@@ -55,14 +66,23 @@ func collect(ctx context.Context, cfg ConsumerConfig, in <-chan Message, out cha
 			return
 		case m := <-src:
 			if len(b.messages) == 0 {
-				due.Reset(cfg.FlushEvery)
+				began, seen, b.continued = time.Now(), 1, cfg.Continues != nil
+				tick.Reset(cfg.FlushEvery / quietParts)
 			}
 			b.add(m)
-		case <-due.C:
-			late = true
+			b.continued = b.continued && cfg.Continues(m)
+		case now := <-tick.C:
+			quiet := len(b.messages) == seen && (b.continued || now.Sub(left) >= cfg.FlushEvery)
+			if late = quiet || now.Sub(began) >= cfg.FlushEvery; !late {
+				seen = len(b.messages)
+				tick.Reset(min(cfg.FlushEvery/quietParts, cfg.FlushEvery-now.Sub(began)))
+			}
 		case dst <- b:
+			if !b.continued {
+				left = time.Now()
+			}
 			b, late = newBatch(), false
-			due.Stop()
+			tick.Stop()
 		}
 	}
 }

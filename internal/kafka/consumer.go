@@ -42,9 +42,13 @@ type ConsumerConfig struct {
 	// MaxBytes is when a batch is full by the size of its messages, which it may
 	// pass by one message; 0 means DefaultMaxBytes.
 	MaxBytes int
-	// FlushEvery is how long the first message of a batch waits for others; 0
-	// means DefaultFlushEvery.
+	// FlushEvery is how long the first message of a batch waits for others at most,
+	// and how far apart batches are as a rule; 0 means DefaultFlushEvery. While
+	// nothing happens, a quarter of it without a further message is enough.
 	FlushEvery time.Duration
+	// Continues says that a message follows from others that have waited already, so
+	// that it need not keep apart from theirs. nil means that none does.
+	Continues func(Message) bool
 }
 
 func (c *ConsumerConfig) setDefaults() {
