@@ -241,13 +241,18 @@ func changed[T any](ctx context.Context, store Store, e *cachedRepo, now prints,
 	return out, err
 }
 
-// commits reads those that are new or have changed, beside those that stay.
+// commits reads those that are new or have changed, beside those that stay. It
+// lists only the buckets that differ.
 func (c *repoCache) commits(ctx context.Context, id string, e *cachedRepo, now fingerprint) (kept, added []schema.Commit, err error) {
 	kept = e.facts.Commits
 	if now == e.prints["commits"] {
 		return kept, nil, nil
 	}
-	args := map[string]any{"repos": []string{id}}
+	differ, names, err := c.differing(ctx, id, kept)
+	if err != nil || len(names) == 0 {
+		return kept, nil, err
+	}
+	args := map[string]any{"repos": []string{id}, "buckets": names}
 	var listed []struct {
 		SHA     string `ch:"sha"`
 		Version uint64 `ch:"version"`
@@ -259,19 +264,20 @@ func (c *repoCache) commits(ctx context.Context, id string, e *cachedRepo, now f
 	for _, l := range listed {
 		wanted[l.SHA] = l.Version
 	}
-	stays := func(k *schema.Commit) bool {
-		v, ok := wanted[k.SHA]
-		return ok && v == k.Version
-	}
-	all := true
+	gone := map[string]bool{}
 	for i := range kept {
-		all = all && stays(&kept[i])
+		k := &kept[i]
+		if !differ[bucket(k.SHA)] {
+			continue
+		}
+		if v, ok := wanted[k.SHA]; ok && v == k.Version {
+			delete(wanted, k.SHA)
+		} else {
+			gone[k.SHA] = true
+		}
 	}
-	if !all {
-		kept = slices.DeleteFunc(slices.Clone(kept), func(k schema.Commit) bool { return !stays(&k) })
-	}
-	for i := range kept {
-		delete(wanted, kept[i].SHA)
+	if len(gone) > 0 {
+		kept = slices.DeleteFunc(slices.Clone(kept), func(k schema.Commit) bool { return gone[k.SHA] })
 	}
 	switch {
 	case len(wanted) > fewCommits:

@@ -1,7 +1,6 @@
 package derive
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -32,9 +31,9 @@ type claims struct {
 // book is the claims in one repository.
 type book struct {
 	repo  *Repo
-	first []int32 // by commit: order of the first release that contains it, or unclaimed
-	by    []int32 // by change: order of the release that deploys it, or one of the above
-	rows  map[int32]*schema.ChangeDeployed
+	first []int32                  // by commit: order of the first release that contains it, or unclaimed
+	by    []int32                  // by change: order of the release that deploys it, or one of the above
+	rows  []*schema.ChangeDeployed // by change; nil where none is deployed
 	// copied are the commits of requests of several commits of which a copy is
 	// in production.
 	copied map[int32]bool
@@ -44,9 +43,10 @@ type book struct {
 }
 
 func newBook(r *Repo) *book {
+	changes := len(r.requests) + len(r.graph.commits)
 	return &book{
-		repo: r, first: filled(len(r.graph.commits)), by: filled(len(r.requests) + len(r.graph.commits)),
-		rows: map[int32]*schema.ChangeDeployed{}, copied: map[int32]bool{}, walker: newWalker(r.graph),
+		repo: r, first: filled(len(r.graph.commits)), by: filled(changes),
+		rows: make([]*schema.ChangeDeployed, changes), copied: map[int32]bool{}, walker: newWalker(r.graph),
 	}
 }
 
@@ -237,13 +237,27 @@ func (c *claims) take(b *book, r *release, change int32, rule, evidence string) 
 	b.rows[change] = row
 }
 
-// rows are the changes that were deployed, in the order of their ids.
+// rows are the changes that were deployed, in the order of their ids. Requests and
+// commits come in that order by themselves, and as a rule one after the other.
 func (c *claims) rows() []schema.ChangeDeployed {
 	var rows []*schema.ChangeDeployed
 	for _, b := range c.books {
-		rows = slices.AppendSeq(rows, maps.Values(b.rows))
+		add := func(change int32) {
+			if r := b.rows[change]; r != nil {
+				rows = append(rows, r)
+			}
+		}
+		for n := range b.repo.requests {
+			add(int32(n))
+		}
+		for k := range b.repo.graph.inOrder() {
+			add(b.repo.commitChange(k))
+		}
 	}
-	slices.SortFunc(rows, func(a, b *schema.ChangeDeployed) int { return strings.Compare(a.ChangeID, b.ChangeID) })
+	byID := func(a, b *schema.ChangeDeployed) int { return strings.Compare(a.ChangeID, b.ChangeID) }
+	if !slices.IsSortedFunc(rows, byID) {
+		slices.SortFunc(rows, byID)
+	}
 	out := make([]schema.ChangeDeployed, len(rows))
 	for i, r := range rows {
 		out[i] = *r

@@ -83,7 +83,7 @@ func New(cfg Config) (*Deriver, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	repos := &namedStore{Store: cfg.Store}
+	repos := &namedStore{Store: textStore{cfg.Store}}
 	return &Deriver{cfg: cfg, cache: newRepoCache(repos, cfg.Options.CacheCommits), repos: repos}, nil
 }
 

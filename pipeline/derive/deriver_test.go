@@ -338,7 +338,7 @@ func TestRepositoriesAreReadOnceAndThenByWhatChanged(t *testing.T) {
 	t.Parallel()
 	db := clickhousetest.New(t)
 	noon := day.Add(12 * time.Hour)
-	const whole, some = "authored_at, committed_at, title, cherry_picked_from, reverts, paths, paths_known FROM commits FINAL WHERE repo IN {repos:Array(String)}", "sha IN {shas:Array(String)}"
+	const whole, some = "AS paths_text FROM commits FINAL WHERE repo IN {repos:Array(String)}", "sha IN {shas:Array(String)}"
 	commit := func(repo, sha string) *schema.Commit {
 		return &schema.Commit{Repo: repo, SHA: sha, AuthoredAt: day, Meta: version(1)}
 	}

@@ -1,10 +1,8 @@
 package derive
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/headway-metrics/headway/schema"
 )
@@ -18,8 +16,8 @@ type stored struct {
 	Content   uint64 `ch:"print"`
 }
 
-// storedRows are the rows of some services, by service and id.
-type storedRows map[string]map[string]stored
+// storedRows are the rows of some services, each service's in the order of their ids.
+type storedRows map[string][]stored
 
 func (d *Deriver) storedRows(ctx context.Context, sql string, ids []string) (storedRows, error) {
 	var rows []stored
@@ -27,11 +25,13 @@ func (d *Deriver) storedRows(ctx context.Context, sql string, ids []string) (sto
 		return nil, fmt.Errorf("reading derived rows: %w", err)
 	}
 	out := make(storedRows, len(ids))
-	for _, r := range rows {
-		if out[r.ServiceID] == nil {
-			out[r.ServiceID] = map[string]stored{}
+	for from := 0; from < len(rows); {
+		to := from + 1
+		for to < len(rows) && rows[to].ServiceID == rows[from].ServiceID {
+			to++
 		}
-		out[r.ServiceID][r.ID] = r
+		out[rows[from].ServiceID] = rows[from:to:to]
+		from = to
 	}
 	return out, nil
 }
@@ -63,16 +63,21 @@ var (
 
 // diff appends to rows those of one service to write: the fresh ones that are new or differ from what
 // is stored, and tombstones of those that no longer follow. Equal rows are not
-// written again. It uses up old.
-func (k kind[T]) diff(rows []T, service string, old map[string]stored, fresh []T, stamp uint64) []T {
+// written again. Both the stored and the fresh rows come in the order of their ids.
+func (k kind[T]) diff(rows []T, service string, old []stored, fresh []T, stamp uint64) []T {
 	var c content
+	var gone []stored
 	for i := range fresh {
 		row := &fresh[i]
+		id := *k.id(row)
+		for len(old) > 0 && old[0].ID < id {
+			gone, old = append(gone, old[0]), old[1:]
+		}
 		m := k.meta(row)
 		m.Content, m.Version = k.hash(&c, row), stamp
-		was, ok := old[*k.id(row)]
-		delete(old, was.ID)
-		if ok {
+		if len(old) > 0 && old[0].ID == id {
+			was := old[0]
+			old = old[1:]
 			if was.Deleted == 0 && was.Content == m.Content {
 				continue
 			}
@@ -80,17 +85,15 @@ func (k kind[T]) diff(rows []T, service string, old map[string]stored, fresh []T
 		}
 		rows = append(rows, *row)
 	}
-	gone := len(rows)
-	for id, was := range old {
+	for _, was := range append(gone, old...) {
 		if was.Deleted != 0 {
 			continue
 		}
 		var row T
-		*k.id(&row) = id
+		*k.id(&row) = was.ID
 		*k.meta(&row) = schema.DerivedMeta{ServiceID: service, Version: max(stamp, was.Version+1), Deleted: 1}
 		rows = append(rows, row)
 	}
-	slices.SortFunc(rows[gone:], func(a, b T) int { return cmp.Compare(*k.id(&a), *k.id(&b)) })
 	return rows
 }
 

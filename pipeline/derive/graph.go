@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -120,6 +121,29 @@ func (g *graph) less(a, b int32) bool {
 		return a < b
 	}
 	return g.commits[a].SHA < g.commits[b].SHA
+}
+
+// inOrder gives all commits in the order of their SHAs.
+func (g *graph) inOrder() iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		late := g.bySHA
+		for c := range int32(g.sorted) { //nolint:gosec // A repository has fewer commits than 2³¹.
+			for len(late) > 0 && g.less(late[0], c) {
+				if !yield(late[0]) {
+					return
+				}
+				late = late[1:]
+			}
+			if !yield(c) {
+				return
+			}
+		}
+		for _, c := range late {
+			if !yield(c) {
+				return
+			}
+		}
+	}
 }
 
 // lookup is id, and also takes an abbreviation that fits exactly one commit.

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -18,26 +20,7 @@ func (d *Deriver) derive(ctx context.Context, cat *catalogue, ids []string, keep
 	if err != nil {
 		return err
 	}
-	inputs, err := d.inputs(ctx, cat, ids)
-	if err != nil {
-		return err
-	}
-	var old [3]storedRows
-	for i, sql := range []string{selectReleases, selectChangesDeployed, selectIncidents} {
-		if old[i], err = d.storedRows(ctx, sql, ids); err != nil {
-			return err
-		}
-	}
-	rows := Differences{First: map[string]string{}}
-	err = d.withRepos(ctx, cat, inputs, keep, func(in *Input) {
-		id := in.Service.ServiceID
-		out := Service(*in, d.cfg.Options)
-		rows.Releases = releaseKind.diff(rows.Releases, id, old[0][id], out.Releases, stamp)
-		rows.Changes = changeKind.diff(rows.Changes, id, old[1][id], out.Changes, stamp)
-		rows.Incidents = incidentKind.diff(rows.Incidents, id, old[2][id], out.Incidents, stamp)
-		rows.First[id] = firstRelease(out.Releases)
-		*in = Input{} // What was needed of it is in rows.
-	})
+	rows, err := d.different(ctx, cat, ids, keep, stamp)
 	if err != nil {
 		return err
 	}
@@ -69,12 +52,53 @@ func firstRelease(releases []schema.Release) string {
 	return first.ReleaseID
 }
 
+// different computes some services and returns the rows that differ from what is
+// stored. That is read meanwhile.
+func (d *Deriver) different(ctx context.Context, cat *catalogue, ids []string, keep bool, stamp uint64) (Differences, error) {
+	rows := Differences{First: map[string]string{}}
+	var old [3]storedRows
+	read := make(chan struct{})
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		for i, sql := range []string{selectReleases, selectChangesDeployed, selectIncidents} {
+			if old[i], err = d.storedRows(ctx, sql, ids); err != nil {
+				return err
+			}
+		}
+		close(read)
+		return nil
+	})
+	g.Go(func() error {
+		inputs, err := d.inputs(ctx, cat, ids)
+		if err != nil {
+			return err
+		}
+		return d.withRepos(ctx, cat, inputs, keep, func(in *Input) error {
+			id := in.Service.ServiceID
+			out := Service(*in, d.cfg.Options)
+			select {
+			case <-read:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			rows.Releases = releaseKind.diff(rows.Releases, id, old[0][id], out.Releases, stamp)
+			rows.Changes = changeKind.diff(rows.Changes, id, old[1][id], out.Changes, stamp)
+			rows.Incidents = incidentKind.diff(rows.Incidents, id, old[2][id], out.Incidents, stamp)
+			rows.First[id] = firstRelease(out.Releases)
+			*in = Input{} // What was needed of it is in rows.
+			return nil
+		})
+	})
+	err := g.Wait()
+	return rows, err
+}
+
 // commitsAtOnce bounds the commits read together; a larger repository is read alone.
 const commitsAtOnce = 30_000
 
 // withRepos calls do for each input with its repository, reading as many
 // repositories at a time as memory allows. keep keeps them in memory for later.
-func (d *Deriver) withRepos(ctx context.Context, cat *catalogue, inputs []Input, keep bool, do func(*Input)) error {
+func (d *Deriver) withRepos(ctx context.Context, cat *catalogue, inputs []Input, keep bool, do func(*Input) error) error {
 	of := map[string][]*Input{}
 	var without []*Input
 	for i := range inputs {
@@ -86,7 +110,9 @@ func (d *Deriver) withRepos(ctx context.Context, cat *catalogue, inputs []Input,
 		}
 	}
 	for _, in := range without {
-		do(in)
+		if err := do(in); err != nil {
+			return err
+		}
 	}
 	now, err := d.cache.prints(ctx, slices.Sorted(maps.Keys(of)))
 	if err != nil {
@@ -103,7 +129,9 @@ func (d *Deriver) withRepos(ctx context.Context, cat *catalogue, inputs []Input,
 				if in.Former, err = d.former(ctx, in, keep); err != nil {
 					return err
 				}
-				do(in)
+				if err := do(in); err != nil {
+					return err
+				}
 			}
 		}
 	}

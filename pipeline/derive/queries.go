@@ -47,16 +47,25 @@ UNION ALL SELECT repo, 'tags', count(), groupBitXor(cityHash64(name, version)) F
 UNION ALL SELECT repo, 'changes', count(), groupBitXor(cityHash64(change_id, version)) FROM changes FINAL WHERE repo IN {repos:Array(String)} GROUP BY repo
 UNION ALL SELECT repo, 'reviews', count(), groupBitXor(cityHash64(change_id, review_id, version)) FROM reviews FINAL WHERE repo IN {repos:Array(String)} GROUP BY repo`
 
-	selectCommitVersions = `SELECT sha, version FROM commits FINAL WHERE repo IN {repos:Array(String)} ORDER BY version`
+	// Buckets and hashes are those of buckets(). A sum, since equal rows under several
+	// names of one repository would cancel out.
+	selectBuckets = `SELECT toUInt64(xxHash64(sha) % 4096) AS bucket, count() AS rows, sum(xxHash64(sha) * (2 * version + 1)) AS print
+FROM commits FINAL WHERE repo IN {repos:Array(String)} GROUP BY bucket`
+	selectCommitVersions = `SELECT sha, version FROM commits FINAL
+WHERE repo IN {repos:Array(String)} AND toString(xxHash64(sha) % 4096) IN {buckets:Array(String)} ORDER BY version`
 
-	commitColumns = `url, version, repo, sha, parents, authored_at, committed_at, title, cherry_picked_from, reverts, paths, paths_known`
+	// Lists come as texts; see textStore.
+	commitColumns = `url, version, repo, sha, authored_at, committed_at, title, cherry_picked_from, paths_known,
+  arrayStringConcat(arrayMap(x -> concat(x, '\0'), parents)) AS parents_text,
+  arrayStringConcat(arrayMap(x -> concat(x, '\0'), reverts)) AS reverts_text, arrayStringConcat(arrayMap(x -> concat(x, '\0'), paths)) AS paths_text`
 	selectCommits = `SELECT ` + commitColumns + ` FROM commits FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, sha`
 
 	selectCommitsAmong = `SELECT ` + commitColumns + ` FROM commits FINAL WHERE repo IN {repos:Array(String)} AND sha IN {shas:Array(String)}`
 
 	selectTags = `SELECT version, repo, name, commit FROM tags FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, name`
 
-	selectChanges = `SELECT url, version, repo, change_id, number, title, author, state, opened_at, merged_at, merge_sha, head_sha, base_sha, base_branch, head_branch, commit_count, first_commit_at, labels, reverts
+	selectChanges = `SELECT url, version, repo, change_id, number, title, author, state, opened_at, merged_at, merge_sha, head_sha, base_sha, base_branch, head_branch, commit_count, first_commit_at,
+  arrayStringConcat(arrayMap(x -> concat(x, '\0'), labels)) AS labels_text, arrayStringConcat(arrayMap(x -> concat(x, '\0'), reverts)) AS reverts_text
 FROM changes FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, change_id`
 
 	selectReviews = `SELECT version, repo, change_id, review_id, reviewer, reviewer_is_bot, submitted_at FROM reviews FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, change_id, review_id`
@@ -67,13 +76,13 @@ FROM changes FINAL WHERE repo IN {repos:Array(String)} ORDER BY repo, change_id`
 // tombstone.
 const (
 	selectReleases = `SELECT service_id, release_id AS id, max(version) AS newest, argMax(is_deleted, version) AS deleted, argMax(content, version) AS print
-FROM releases WHERE service_id IN {services:Array(String)} GROUP BY service_id, release_id`
+FROM releases WHERE service_id IN {services:Array(String)} GROUP BY service_id, release_id ORDER BY service_id, release_id`
 
 	selectChangesDeployed = `SELECT service_id, change_id AS id, max(version) AS newest, argMax(is_deleted, version) AS deleted, argMax(content, version) AS print
-FROM changes_deployed WHERE service_id IN {services:Array(String)} GROUP BY service_id, change_id`
+FROM changes_deployed WHERE service_id IN {services:Array(String)} GROUP BY service_id, change_id ORDER BY service_id, change_id`
 
 	selectIncidents = `SELECT service_id, incident_id AS id, max(version) AS newest, argMax(is_deleted, version) AS deleted, argMax(content, version) AS print
-FROM incidents WHERE service_id IN {services:Array(String)} GROUP BY service_id, incident_id`
+FROM incidents WHERE service_id IN {services:Array(String)} GROUP BY service_id, incident_id ORDER BY service_id, incident_id`
 )
 
 // array is a parameter of type Array(String): sorted, each once, never nil.

@@ -36,8 +36,11 @@ func measure(row *schema.ChangeDeployed, landed *time.Time, now time.Time) {
 	}
 }
 
+// earliest is 1990-01-01 in seconds.
+const earliest = 631_152_000
+
 // absurd says that a time lies outside what can be believed: before
 // version control as we know it, or more than a day after now.
 func absurd(t, now time.Time) bool {
-	return t.Before(time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)) || t.After(now.Add(24*time.Hour))
+	return t.Unix() < earliest || t.After(now.Add(24*time.Hour))
 }
