@@ -29,8 +29,12 @@ type Watch struct {
 // RoundTrip implements http.RoundTripper.
 func (w *Watch) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := w.Base.RoundTrip(req)
-	if err == nil {
+	if err != nil {
+		return nil, err
+	}
+	// GitHub counts GraphQL and searches apart, and says of each answer which it was.
+	if of := res.Header.Get("X-RateLimit-Resource"); of == "" || of == "core" {
 		w.Budget.Observe(res.StatusCode, res.Header, w.Now())
 	}
-	return res, err
+	return res, nil
 }

@@ -35,10 +35,16 @@ var errRefused = errors.New("GitHub refuses the credential (401); renew sources.
 type client struct {
 	api *gh.Client
 	// app asks as the App itself, not as its installation; nil without an App.
-	app      *gh.Client
+	app *gh.Client
+	// graph asks GraphQL, which has a rate limit of its own.
+	graph    *gh.Client
 	token    secret.String
 	timeout  time.Duration
 	requests int
+	// known are lists that GraphQL told, by the path by which REST would be asked for
+	// them; withoutGraph says that it does not answer.
+	known        map[string][]json.RawMessage
+	withoutGraph bool
 }
 
 func newClient(cfg Config, deps collectors.Deps, now func() time.Time) (*client, error) {
@@ -83,7 +89,7 @@ func newClient(cfg Config, deps collectors.Deps, now func() time.Time) (*client,
 	if timeout == 0 {
 		timeout = defaultTimeout
 	}
-	return &client{api: dial(base), app: asApp, token: cfg.Token, timeout: timeout}, nil
+	return &client{api: dial(base), graph: dial(base), app: asApp, token: cfg.Token, timeout: timeout}, nil
 }
 
 // answer is what a request gave beside its body.
@@ -185,6 +191,9 @@ func (c *client) all(ctx context.Context, path string) ([]json.RawMessage, error
 // allOrNone is all for what belongs to an object that itself could be read: when
 // it is gone, the object stands alone.
 func (c *client) allOrNone(ctx context.Context, path string) ([]json.RawMessage, error) {
+	if raws, ok := c.known[path]; ok {
+		return raws, nil
+	}
 	raws, err := c.all(ctx, path)
 	if unavailable(err) {
 		return nil, nil

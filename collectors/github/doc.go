@@ -3,7 +3,8 @@
 //
 // An event holds one webhook payload, or objects of the REST API verbatim in an
 // envelope of the same shape (type "github.rest.…"), so that one parser reads
-// both. Nothing but this package may use go-github.
+// both. Nothing but this package may use go-github. In a backfill GraphQL tells the
+// commits and reviews of many pull requests at once; they are written in REST's words.
 //
 // The traps, each with a test of its name:
 //   - pull requests cannot be asked for by their change: they are listed by it, newest

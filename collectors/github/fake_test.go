@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,8 @@ type fakeGitHub struct {
 	// trouble answers instead, when it returns true.
 	trouble func(w http.ResponseWriter, r *http.Request) bool
 	header  http.Header
+	// withoutGraph answers nothing at /graphql.
+	withoutGraph bool
 	// timeout of the requests that a source makes.
 	timeout time.Duration
 	// asked are the paths with their queries, and the status of the answer.
@@ -147,6 +150,8 @@ func (f *fakeGitHub) answer(r *http.Request) (body []byte, next string, ok bool)
 	case other:
 	case r.Method == http.MethodPost && r.URL.Path == "/app/installations/2/access_tokens":
 		v = object{"token": "of-the-app", "expires_at": time.Now().Add(time.Hour).Format(time.RFC3339)}
+	case r.Method == http.MethodPost && r.URL.Path == "/graphql" && !f.withoutGraph:
+		v = f.graph(r)
 	case r.URL.Path == "/repos/Acme/Shop":
 		v = repo
 	case r.URL.Path == "/orgs/Acme/repos":
@@ -176,6 +181,55 @@ func (f *fakeGitHub) answer(r *http.Request) (body []byte, next string, ok bool)
 	}
 	b, err := json.Marshal(v)
 	return b, next, err == nil
+}
+
+var (
+	askedPull    = regexp.MustCompile(`p\d+: pullRequest\(number: (\d+)\)`)
+	askedReviews = regexp.MustCompile(`reviews\(first: (\d+)\)`)
+	askedCommits = regexp.MustCompile(`commits\(first: (\d+)\)`)
+)
+
+// graph answers what is asked for of requests, from the lists of the REST API; written
+// by hand after docs.github.com/graphql/reference, PullRequest.
+func (f *fakeGitHub) graph(r *http.Request) object {
+	var q struct {
+		Query     string
+		Variables struct{ Owner, Name string }
+	}
+	if json.NewDecoder(r.Body).Decode(&q) != nil || q.Variables.Owner+"/"+q.Variables.Name != "Acme/Shop" {
+		return object{"data": object{"repository": nil}, "errors": []object{{"type": "NOT_FOUND"}}}
+	}
+	page := func(list []object, first []string) object {
+		n, _ := strconv.Atoi(first[1])
+		return object{"totalCount": len(list), "nodes": list[:min(n, len(list))]}
+	}
+	pulls := object{}
+	places := append(askedPull.FindAllStringSubmatchIndex(q.Query, -1), []int{len(q.Query)})
+	for i, at := range places[:len(places)-1] {
+		number, part := q.Query[at[2]:at[3]], q.Query[at[1]:places[i+1][0]]
+		var commits, reviews []object
+		for _, c := range f.lists["pulls/"+number+"/commits"] {
+			said := c["commit"].(object)
+			commits = append(commits, object{"commit": object{
+				"oid": c["sha"], "url": c["html_url"], "message": said["message"], "authoredDate": said["author"].(object)["date"],
+				"committedDate": said["committer"].(object)["date"],
+				"parents":       object{"totalCount": 1, "nodes": []object{{"oid": c["parents"].([]object)[0]["sha"]}}},
+			}})
+		}
+		for _, v := range f.lists["pulls/"+number+"/reviews"] {
+			by := v["user"].(object)
+			reviews = append(reviews, object{
+				"fullDatabaseId": fmt.Sprint(v["id"]), "url": v["html_url"], "state": v["state"], "submittedAt": v["submitted_at"],
+				"author": object{"login": strings.TrimSuffix(by["login"].(string), "[bot]"), "__typename": by["type"]},
+			})
+		}
+		p := object{"reviews": page(reviews, askedReviews.FindStringSubmatch(part))}
+		if first := askedCommits.FindStringSubmatch(part); first != nil {
+			p["commits"] = page(commits, first)
+		}
+		pulls["p"+number] = p
+	}
+	return object{"data": object{"repository": pulls}}
 }
 
 func changedAt(o object) string {

@@ -254,6 +254,10 @@ func (p *poller) read(ctx context.Context, repo repository, res resource, pos *p
 func (p *poller) emitPage(ctx context.Context, repo repository, res resource, pos *position, raws []json.RawMessage, emit collectors.Emit) (done bool, err error) {
 	var batch emission
 	newest, unfinished := pos.Newest, pos.Unfinished
+	p.client.known = nil
+	if res.ahead != nil && !pos.Live {
+		res.ahead(ctx, p.client, repo, slices.DeleteFunc(slices.Clone(raws), func(raw json.RawMessage) bool { return res.changed(raw).Before(pos.Until) }))
+	}
 	for _, raw := range raws {
 		at := res.changed(raw)
 		if res.stops && !at.IsZero() && at.Before(pos.Until) {

@@ -25,16 +25,18 @@ type resource struct {
 	// events adds the events of one object, asking for what belongs to it, and
 	// says whether it has not ended yet.
 	events func(ctx context.Context, c *client, repo repository, raw []byte, out *emission) (unfinished bool, err error)
+	// ahead, of a long list, asks for what belongs to all objects of a page at once.
+	ahead func(ctx context.Context, c *client, repo repository, raws []json.RawMessage)
 }
 
 func resources() []resource {
 	return []resource{
-		{"pulls", array("pulls?state=all&sort=updated&direction=desc"), field("updated_at"), true, pullEvents},
-		{"deployments", array("deployments"), field("created_at"), true, deploymentEvents},
-		{"runs", listRuns, field("created_at"), true, runEvents},
-		{"issues", since("issues?state=all&sort=updated&direction=desc", 0), field("updated_at"), true, issueEvents},
+		{"pulls", array("pulls?state=all&sort=updated&direction=desc"), field("updated_at"), true, pullEvents, ahead},
+		{"deployments", array("deployments"), field("created_at"), true, deploymentEvents, nil},
+		{"runs", listRuns, field("created_at"), true, runEvents, nil},
+		{"issues", since("issues?state=all&sort=updated&direction=desc", 0), field("updated_at"), true, issueEvents, nil},
 		// The list of commits follows the history, not their times.
-		{"commits", since("commits", lateCommits), commitTime, false, commitEvents},
+		{"commits", since("commits", lateCommits), commitTime, false, commitEvents, nil},
 	}
 }
 
