@@ -63,8 +63,8 @@ func dataQuality() (*board, error) {
 		OverrideByName("Metric", explainLink()))
 	place(b, 12, 9, listing(q["unresolved_commits"], `service AS "Service", unresolved AS "Unknown", releases AS "n (releases)", share AS "Share"`, 300, "No releases in this time range").
 		OverrideByName("Share", unitOf("percentunit")).OverrideByName("Service", serviceLink(UIDDelivery, false)))
-	place(b, 12, 9, listing(q["unmapped_incidents"], `ref AS "Name in the incident", source AS "Source", incidents AS "n (incidents)", last_seen AS "Last seen"`, 300, "Every incident names a known service"))
-	place(b, 12, 9, listing(q["baselines"], `service AS "Service", finished_at AS "First release", deployed_version AS "Version", url`, 300, "No service is new to the records").
+	place(b, 12, 6, listing(q["unmapped_incidents"], `ref AS "Name in the incident", source AS "Source", incidents AS "n (incidents)", last_seen AS "Last seen"`, 300, "Every incident names a known service"))
+	place(b, 12, 6, listing(q["baselines"], `service AS "Service", finished_at AS "First release", deployed_version AS "Version", url`, 300, "No service is new to the records").
 		OverrideByName("Version", pageLink("url")).OverrideByName("url", hiddenColumn()))
 	b.row("Dead letters")
 	place(b, 24, 9, listing(q["dead_letters"], `failed_at AS "Failed", source AS "Source", type AS "Type", event_id AS "Event", reason AS "Reason", detail AS "Detail", if(retried = 1, 'read since', 'open') AS "State"`,
