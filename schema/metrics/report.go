@@ -169,8 +169,8 @@ func (r Report) entry(row Row) Entry {
 	}
 	var whose []string
 	for _, d := range r.Metric.Dimensions {
-		// The repository is in the link.
-		if v := row.Dims[string(d)]; d != Repo && v != "" && v != None && !slices.Contains(whose, v) {
+		// The repository is in the link, and what alone was asked for is above.
+		if v := row.Dims[string(d)]; d != Repo && len(r.Filters[d]) != 1 && v != "" && v != None && !slices.Contains(whose, v) {
 			whose = append(whose, v)
 		}
 	}
