@@ -34,9 +34,14 @@ func memory(m Message) int {
 	return n
 }
 
-// quietParts is into how many parts FlushEvery is cut, one of which without a message
-// lets a batch go early.
-const quietParts = 4
+const (
+	// quietParts is into how many parts FlushEvery is cut, one of which without a message
+	// lets a batch go early.
+	quietParts = 4
+	// burstParts is into how many parts that is cut; what is published together comes
+	// within one of them.
+	burstParts = 8
+)
 
 // collect merges the messages of all partitions into batches. One batch waits
 // to be taken while the one before it is handled; then reading stops, so memory
@@ -66,8 +71,8 @@ func collect(ctx context.Context, cfg ConsumerConfig, in <-chan Message, out cha
 			return
 		case m := <-src:
 			if len(b.messages) == 0 {
-				began, seen, b.continued = time.Now(), 1, cfg.Continues != nil
-				tick.Reset(cfg.FlushEvery / quietParts)
+				began, seen, b.continued = time.Now(), 0, cfg.Continues != nil
+				tick.Reset(cfg.FlushEvery / quietParts / burstParts)
 			}
 			b.add(m)
 			b.continued = b.continued && cfg.Continues(m)

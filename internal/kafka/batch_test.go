@@ -18,12 +18,13 @@ func TestBatchesLeaveInTime(t *testing.T) {
 		kind string
 		want []time.Duration
 	}{
-		"one message waits a quarter":               {[]time.Duration{0}, "", []time.Duration{100 * ms}},
-		"two of one moment leave together":          {[]time.Duration{0, 50 * ms}, "", []time.Duration{200 * ms}},
-		"what keeps coming waits no longer":         {[]time.Duration{0, 90 * ms, 180 * ms, 270 * ms, 360 * ms, 450 * ms}, "", []time.Duration{400 * ms, 850 * ms}},
-		"soon after another one, the whole":         {[]time.Duration{0, 150 * ms}, "", []time.Duration{100 * ms, 550 * ms}},
-		"long after another one, a quarter":         {[]time.Duration{0, 1000 * ms}, "", []time.Duration{100 * ms, 1100 * ms}},
-		"what continues others keeps apart of none": {[]time.Duration{0, 150 * ms}, "continued", []time.Duration{100 * ms, 250 * ms}},
+		"one message waits a quarter":               {[]time.Duration{0}, "", []time.Duration{90 * ms}},
+		"what comes at once leaves together":        {[]time.Duration{0, 5 * ms}, "", []time.Duration{90 * ms}},
+		"two of one moment leave together":          {[]time.Duration{0, 50 * ms}, "", []time.Duration{170 * ms}},
+		"what keeps coming waits no longer":         {[]time.Duration{0, 70 * ms, 140 * ms, 210 * ms, 280 * ms, 350 * ms, 420 * ms}, "", []time.Duration{320 * ms, 670 * ms}},
+		"soon after another one, the whole":         {[]time.Duration{0, 150 * ms}, "", []time.Duration{90 * ms, 470 * ms}},
+		"long after another one, a quarter":         {[]time.Duration{0, 1000 * ms}, "", []time.Duration{90 * ms, 1090 * ms}},
+		"what continues others keeps apart of none": {[]time.Duration{0, 150 * ms}, "continued", []time.Duration{90 * ms, 240 * ms}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -31,7 +32,7 @@ func TestBatchesLeaveInTime(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				in, out := make(chan Message), make(chan *batch)
-				cfg := ConsumerConfig{FlushEvery: 400 * ms, Continues: continues}
+				cfg := ConsumerConfig{FlushEvery: 320 * ms, Continues: continues}
 				cfg.setDefaults()
 				go collect(ctx, cfg, in, out)
 				began := time.Now()
