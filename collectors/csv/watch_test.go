@@ -101,7 +101,7 @@ func TestAWatchedFileIsTheTruthAboutItself(t *testing.T) {
 	e.expect(t,
 		"identities github:ada", "identities github:grace", "identities github:linus", "identities pagerduty:P1",
 		"memberships ada/payments@1970-01-01T00:00:00.000Z", "memberships grace/platform@1970-01-01T00:00:00.000Z",
-		"memberships linus/platform@1970-01-01T00:00:00.000Z", "ownerships shop@1970-01-01T00:00:00.000Z",
+		"memberships linus/platform@1970-01-01T00:00:00.000Z", "ownerships shop@1970-01-01T00:00:00.000Z@csv",
 		"people ada", "people grace", "people linus", "services shop")
 	e.expect(t)
 	// Linus left, Ada moved and has one name less, and Grace stayed.

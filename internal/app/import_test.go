@@ -119,7 +119,7 @@ func everyKind() map[string]string {
 		"memberships":      "SELECT source, person_id, team_id, toDate(valid_from), ifNull(toString(toDate(valid_to)), 'now') FROM memberships FINAL ORDER BY person_id, valid_from",
 		"identities":       "SELECT source, ref, person_id, how FROM identities FINAL ORDER BY ref",
 		"services":         "SELECT source, service_id, repo, arrayStringConcat(paths, '+'), arrayStringConcat(aliases, '+') FROM services FINAL ORDER BY service_id",
-		"ownerships":       "SELECT source, service_id, team_id, toDate(valid_from) FROM ownerships FINAL ORDER BY service_id, valid_from",
+		"ownerships":       "SELECT claim, service_id, team_id, toDate(valid_from) FROM ownerships FINAL ORDER BY service_id, valid_from",
 		"workloads":        "SELECT source, workload_id, toDate(day), on_platform FROM workloads FINAL ORDER BY workload_id",
 		"incident_updates": "SELECT source, incident_id, kind, toString(at), arrayStringConcat(service_refs, '+') FROM incident_updates FINAL ORDER BY incident_id, at",
 		"tickets":          "SELECT source, ticket_id, type, toString(created_at), status FROM tickets FINAL ORDER BY ticket_id",
@@ -204,6 +204,13 @@ func TestImportReplaces(t *testing.T) {
 	}
 	if res := l.imported(t, "people", "id,team\nada,platform\n", true); res.Withdrawn != 0 {
 		t.Errorf("the same again withdrew %d", res.Withdrawn)
+	}
+	l.imported(t, "owners", "service,team,from\nshop,payments,2026-01-01\nshop,platform,2026-04-01\n", false)
+	if res := l.imported(t, "owners", "service,team,from\nshop,payments,2026-01-01\n", true); res.Withdrawn != 1 {
+		t.Errorf("%d owners withdrawn", res.Withdrawn)
+	}
+	if got := l.rows(t, "SELECT service_id, arrayMap(o -> o.2, owners) FROM service_owners"); !slices.Equal(got, []string{"shop [payments]"}) {
+		t.Errorf("owners: %v", got)
 	}
 	if err := CanReplace("incidents"); err == nil {
 		t.Error("incidents can be replaced")

@@ -248,6 +248,7 @@ func (o *Owner) validate() error {
 
 func (o *Owner) facts(from Origin) []schema.Fact {
 	return []schema.Fact{&schema.Ownership{
-		Meta: from.meta(o.URL, o.Deleted, o.UpdatedAt), ServiceID: o.Service, ValidFrom: o.From.from(), TeamID: o.Team,
+		// A door has a claim of its own: what a catalog says of the same day stays beside it.
+		Meta: from.meta(o.URL, o.Deleted, o.UpdatedAt), ServiceID: o.Service, ValidFrom: o.From.from(), TeamID: o.Team, Claim: from.Source,
 	}}
 }
