@@ -26,8 +26,7 @@ func tallies() []tally {
 		changeTally(), releaseTally(),
 		rowTally("incidents", "incident_restore_time"),
 		useTally(),
-		rowTally("requests", "self_service_ratio"),
-		rowTally("requests", "request_wait"),
+		requestTally(),
 		rowTally("self-service runs", "time_saved"),
 		rowTally("new services", "template_adoption"),
 		rowTally("new services", "time_to_production"),
@@ -63,6 +62,15 @@ SELECT [%[1]s] AS about, nameless, serviceless, unsaid, n FROM (
   FROM (%[5]s) WHERE at >= {{from}} AND at < {{to}}
   GROUP BY reason, nameless, serviceless, unsaid
 )`, strings.Join(about, ", "), nameless(Team), nameless(Service), nameless(Capability), m.rows)}
+}
+
+// requestTally counts requests once for both of their metrics: without a wait that
+// makes sense a request still was served by somebody or by nobody.
+func requestTally() tally {
+	t := rowTally("requests", "request_wait")
+	t.metrics = append(t.metrics, "self_service_ratio")
+	t.sql = "SELECT [r.about[1], ('self_service_ratio', if(r.about[1].2 = 'negative', '', r.about[1].2))] AS about, nameless, serviceless, unsaid, n FROM (" + t.sql + ") AS r"
+	return t
 }
 
 // changeTally counts deployed changes once for all metrics of their durations: by
