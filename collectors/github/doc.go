@@ -104,9 +104,9 @@ func DefaultConfig() Config {
 func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name: Name, Title: "GitHub", Group: collectors.GroupCode,
-		Facts:     []string{"builds", "changes", "commits", "deployments", "findings", "incident_updates", "memberships", "ownerships", "people", "repo_names", "requests", "reviews", "scans", "tags", "teams", "tickets"},
+		Facts:     []string{"builds", "changes", "commits", "deployments", "findings", "identities", "incident_updates", "memberships", "ownerships", "people", "repo_names", "requests", "reviews", "scans", "tags", "teams", "tickets"},
 		Signature: "`X-Hub-Signature-256`, hex HMAC-SHA256 of the body",
-		Polls:     "pull requests with their commits and reviews, deployments with their statuses, workflow runs, issues, commits, teams with members and repositories, CODEOWNERS",
+		Polls:     "pull requests with their commits and reviews, deployments with their statuses, workflow runs, issues, commits, teams with members and repositories, CODEOWNERS, identities of SAML single sign-on",
 		Config:    func() any { c := DefaultConfig(); return &c },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			return New(*cfg.(*Config), deps, time.Now)

@@ -25,6 +25,9 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 	if name == "rest.team" || name == "rest.codeowners" || slices.Contains(ownersEvents(), name) {
 		return s.owners(name, ev, data)
 	}
+	if name == "rest.sso" {
+		return sso(ev, data)
+	}
 	if name == "repository" || name == "rest.repository" {
 		return renaming(ev, data)
 	}

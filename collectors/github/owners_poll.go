@@ -49,6 +49,9 @@ func (p *poller) owners(ctx context.Context, cur *cursor, repos []repository, em
 	var problems error
 	for _, org := range p.organisations {
 		err := p.teams(ctx, cur, org, emit)
+		if err == nil {
+			err = p.sso(ctx, cur, org, emit)
+		}
 		switch {
 		case err == nil:
 		case unavailable(err):

@@ -1,6 +1,7 @@
 package github_test
 
 import (
+	"context"
 	"encoding/base64"
 	"net/http"
 	"slices"
@@ -229,5 +230,63 @@ func TestRenamedBeforeItWasAskedFor(t *testing.T) {
 	facts, _ := ownerFacts(t, f.source(t, func(c *github.Config) { c.Repositories = []string{"Acme/Attic"} }), nil)
 	if want := []string{"github.com:5 is github.com/acme/shop, was github.com/acme/attic"}; !slices.Equal(facts, want) {
 		t.Errorf("got %q, want %q", facts, want)
+	}
+}
+
+// TestIdentitiesOfSSO are written by hand after docs.github.com, GraphQL,
+// OrganizationIdentityProvider; what is told once is not told again.
+func TestIdentitiesOfSSO(t *testing.T) {
+	t.Parallel()
+	f, cfg := withTeams(t)
+	node := func(login, name string) object {
+		return object{"user": object{"login": login}, "samlIdentity": object{"nameId": name}}
+	}
+	identities := func(nodes ...any) object {
+		return object{"data": object{"organization": object{"samlIdentityProvider": object{"externalIdentities": object{"pageInfo": object{"hasNextPage": false}, "nodes": nodes}}}}}
+	}
+	told := func(cur collectors.Cursor) ([]string, collectors.Cursor) {
+		t.Helper()
+		var p collectortest.Publisher
+		s := f.source(t, cfg)
+		cur, err := collectortest.CatchUp(t, s, cur, &p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, ev := range p.Events() {
+			facts, err := s.Normalize(ev)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, fact := range facts {
+				if i, ok := fact.(*schema.Identity); ok {
+					out = append(out, i.Ref+" is "+i.PersonID+" by "+i.How+strings.Repeat(" no more", int(i.Deleted)))
+				}
+			}
+		}
+		return out, cur
+	}
+	f.change(func() {
+		f.others["/graphql"] = identities(node("ada", "Ada@Acme.example"), node("grace", "G-17"), object{"user": nil, "samlIdentity": object{"nameId": "invited"}})
+	})
+	got, cur := told(nil)
+	if want := []string{"github:ada is email:ada@acme.example by sso", "github:grace is saml:g-17 by sso"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	f.change(func() { f.others["/graphql"] = identities(node("ada", "Ada@Acme.example")) })
+	if got, cur = told(cur); !slices.Equal(got, []string{"github:grace is saml:g-17 by sso no more"}) {
+		t.Errorf("grace is gone, got %q", got)
+	}
+	f.change(func() {
+		f.others["/graphql"] = object{"data": object{"organization": object{"samlIdentityProvider": nil}}, "errors": []object{{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}}}
+	})
+	if got, _ = told(cur); len(got) != 0 {
+		t.Errorf("what may not be seen is not gone, got %q", got)
+	}
+	f.change(func() { f.others["/rate_limit"] = object{"resources": object{"core": object{"limit": 5000, "remaining": 10}}} })
+	checks := f.source(t, cfg).Test(t.Context(), func(context.Context, ...schema.Event) error { return nil })
+	i := slices.IndexFunc(checks, func(c collectors.Check) bool { return c.What == "identities of single sign-on" })
+	if i < 0 || checks[i].Problem != "" || !strings.HasPrefix(checks[i].Detail, "not visible for Acme") {
+		t.Errorf("checks %+v", checks)
 	}
 }

@@ -89,6 +89,8 @@ type cursor struct {
 	// Teams by organisation and slug, and CODEOWNERS by repository, as they were told.
 	Teams map[string]map[string]*seenTeam `json:"teams,omitempty"`
 	Files map[string]*seenFile            `json:"files,omitempty"`
+	// SSO are the names by which logins are verified, by organisation.
+	SSO map[string]map[string]string `json:"sso,omitempty"`
 }
 
 // position in a list that is read from the newest to the oldest. A pass that was

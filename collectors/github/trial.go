@@ -55,7 +55,7 @@ func (s *Source) Test(ctx context.Context, sample collectors.Emit) []collectors.
 		out = append(out, p.permitted(ctx, repo, want.name, want.path, want.without))
 	}
 	for _, org := range p.organisations {
-		out = append(out, p.teamsVisible(ctx, org))
+		out = append(out, p.teamsVisible(ctx, org), p.ssoVisible(ctx, org))
 	}
 	out = append(out, p.hooksVisible(ctx))
 	var raws []json.RawMessage
