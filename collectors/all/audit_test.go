@@ -104,6 +104,21 @@ func withoutTraps() map[string]string {
 	return map[string]string{"api": "the format is Headway's own"}
 }
 
+// TestEverySourceHasAConnection: without one test/e2e, which takes longer, fails.
+func TestEverySourceHasAConnection(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(root, "test", "e2e", "connections_test.go")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all.Entries() {
+		if !strings.Contains(string(b), "\t\t\""+e.Name+"\":") {
+			t.Errorf("%s has no entry %q: say there how its system answers and signs", file, e.Name)
+		}
+	}
+}
+
 // TestEverySuite: a source inherits with its line in the registry what has to be tried
 // of it.
 func TestEverySuite(t *testing.T) {
