@@ -283,7 +283,9 @@ func TestIdentitiesOfSSO(t *testing.T) {
 	if got, _ = told(cur); len(got) != 0 {
 		t.Errorf("what may not be seen is not gone, got %q", got)
 	}
-	f.change(func() { f.others["/rate_limit"] = object{"resources": object{"core": object{"limit": 5000, "remaining": 10}}} })
+	f.change(func() {
+		f.others["/rate_limit"] = object{"resources": object{"core": object{"limit": 5000, "remaining": 10}}}
+	})
 	checks := f.source(t, cfg).Test(t.Context(), func(context.Context, ...schema.Event) error { return nil })
 	i := slices.IndexFunc(checks, func(c collectors.Check) bool { return c.What == "identities of single sign-on" })
 	if i < 0 || checks[i].Problem != "" || !strings.HasPrefix(checks[i].Detail, "not visible for Acme") {
