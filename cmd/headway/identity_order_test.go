@@ -57,9 +57,8 @@ func evidence(t *testing.T) []struct {
 		t.Fatal(err)
 	}
 	// Whose the address is that SSO gives, the catalog knows.
-	sso := append(normalize(hub, schema.Event{ID: "s", Source: github.Name, Type: "github.rest.sso", Time: day.AddDate(0, 0, 2),
-		Data: []byte(`{"linked":[{"login":"ada","name_id":"Ada@acme.example"}]}`)}),
-		user(day, "by-sso", `},"spec":{"profile":{"email":"ada@acme.example"}}`)...)
+	linked := schema.Event{ID: "s", Source: github.Name, Type: "github.rest.sso", Time: day.AddDate(0, 0, 2), Data: []byte(`{"linked":[{"login":"ada","name_id":"Ada@acme.example"}]}`)}
+	sso := append(normalize(hub, linked), user(day, "by-sso", `},"spec":{"profile":{"email":"ada@acme.example"}}`)...)
 	mail := &schema.Identity{Ref: "github:ada", PersonID: "by-email", How: "email"}
 	mail.Version = schema.IdentityVersion(day.AddDate(0, 0, 3), "email")
 	return []struct {

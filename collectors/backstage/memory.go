@@ -51,7 +51,7 @@ func (m *memory) state() string {
 // recall reads a state.
 func recall(state string) *memory {
 	m := &memory{}
-	for _, f := range strings.Fields(state) {
+	for f := range strings.FieldsSeq(state) {
 		mark, rest, ok := strings.Cut(f, "~")
 		if !ok {
 			continue
