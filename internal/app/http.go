@@ -51,18 +51,36 @@ func (a *App) checkPorts(ctx context.Context) error {
 		ports["embedded.clickhouse_port"] = cfg.Embedded.ClickHousePort
 		ports["embedded.clickhouse_http_port"] = cfg.Embedded.ClickHouseHTTPPort
 	}
+	// What an earlier process that was killed has left behind ends with its standard
+	// input, but not at once.
+	patience, stop := context.WithTimeout(ctx, portPatience)
+	defer stop()
 	var taken []error
 	for key, port := range ports {
-		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
+		if err := freePort(patience, port); err != nil {
 			taken = append(taken, portHint(fmt.Errorf("port %d cannot be used: %w", port, err), key))
-			continue
-		}
-		if err := ln.Close(); err != nil {
-			return fmt.Errorf("trying port %d: %w", port, err)
 		}
 	}
 	return errors.Join(taken...)
+}
+
+// portPatience is how long ports that are taken may become free.
+const portPatience = 5 * time.Second
+
+// freePort waits until a port of this machine can be listened on, and returns why it
+// cannot once ctx has ended.
+func freePort(ctx context.Context, port int) error {
+	for {
+		ln, err := (&net.ListenConfig{}).Listen(context.WithoutCancel(ctx), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return ln.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // portHint says which key to change when a port is taken.
