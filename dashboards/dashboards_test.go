@@ -20,6 +20,8 @@ import (
 	"github.com/headway-metrics/headway/dashboards/model"
 	"github.com/headway-metrics/headway/dashboards/verify"
 	"github.com/headway-metrics/headway/internal/clickhouse/clickhousetest"
+	"github.com/headway-metrics/headway/pipeline/resolve"
+	"github.com/headway-metrics/headway/schema"
 )
 
 var update = flag.Bool("update", false, "write the generated dashboards")
@@ -81,6 +83,9 @@ func TestEveryQueryAnswers(t *testing.T) {
 	db := clickhousetest.New(t)
 	now := time.Now()
 	if err := dashtest.Fill(t.Context(), db, now); err != nil {
+		t.Fatal(err)
+	}
+	if err := resolve.New(db).Handle(t.Context(), []schema.DirtyKey{schema.DirtyAll}); err != nil {
 		t.Fatal(err)
 	}
 	for name, variables := range map[string]map[string][]string{

@@ -186,5 +186,5 @@ func (r *RepoName) FactID() string { return r.UID + "@" + keyTime(r.Since) + "@"
 
 // DirtyKeys names both; the pipeline knows the others.
 func (r *RepoName) DirtyKeys() []DirtyKey {
-	return []DirtyKey{DirtyRepo(r.Repo), DirtyRepo(r.Before)}
+	return []DirtyKey{DirtyRepo(r.Repo), DirtyRepo(r.Before), DirtyNames}
 }

@@ -21,6 +21,6 @@ type Cost struct {
 	TeamRef    string `ch:"team_ref"`
 }
 
-func (*Cost) Table() string         { return "costs" }
-func (c *Cost) FactID() string      { return c.CostID + "@" + c.Day.Format(time.DateOnly) }
-func (*Cost) DirtyKeys() []DirtyKey { return nil }
+func (*Cost) Table() string           { return "costs" }
+func (c *Cost) FactID() string        { return c.CostID + "@" + c.Day.Format(time.DateOnly) }
+func (c *Cost) DirtyKeys() []DirtyKey { return []DirtyKey{dirtyDay(c.Table(), c.Day)} }

@@ -82,9 +82,9 @@ type Ticket struct {
 	Labels          []string   `ch:"labels"`
 }
 
-func (*Ticket) Table() string         { return "tickets" }
-func (t *Ticket) FactID() string      { return t.TicketID }
-func (*Ticket) DirtyKeys() []DirtyKey { return nil }
+func (*Ticket) Table() string           { return "tickets" }
+func (t *Ticket) FactID() string        { return t.TicketID }
+func (t *Ticket) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyFact(t.Table(), t.TicketID)} }
 
 // Channels and statuses of a Request.
 const (
@@ -119,6 +119,6 @@ type Request struct {
 	MinutesSaved float64 `ch:"minutes_saved"`
 }
 
-func (*Request) Table() string         { return "requests" }
-func (r *Request) FactID() string      { return r.RequestID }
-func (*Request) DirtyKeys() []DirtyKey { return nil }
+func (*Request) Table() string           { return "requests" }
+func (r *Request) FactID() string        { return r.RequestID }
+func (r *Request) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyFact(r.Table(), r.RequestID)} }

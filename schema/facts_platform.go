@@ -37,7 +37,7 @@ type Service struct {
 
 func (*Service) Table() string         { return "services" }
 func (s *Service) FactID() string      { return s.ServiceID }
-func (*Service) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyCatalog} }
+func (*Service) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyCatalog, DirtyNames} }
 
 // Ownership says that from ValidFrom on a service belongs to a team, until a
 // later row of the same service and claim; no team ends the claim. Before its first
@@ -84,9 +84,9 @@ func (o *Ownership) FactID() string {
 // DirtyKeys names the service, or what the repository holds.
 func (o *Ownership) DirtyKeys() []DirtyKey {
 	if o.OfRepo() {
-		return []DirtyKey{DirtyRepo(o.ServiceID)}
+		return []DirtyKey{DirtyRepo(o.ServiceID), DirtyNames}
 	}
-	return []DirtyKey{DirtyService(o.ServiceID)}
+	return []DirtyKey{DirtyService(o.ServiceID), DirtyNames}
 }
 
 // OfRepo says that ServiceID is a repository.
@@ -138,7 +138,7 @@ type Team struct {
 
 func (*Team) Table() string         { return "teams" }
 func (t *Team) FactID() string      { return t.TeamID }
-func (*Team) DirtyKeys() []DirtyKey { return nil }
+func (*Team) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyNames} }
 
 // Person is somebody, or a bot, that identities resolve to.
 type Person struct {
@@ -165,7 +165,7 @@ func (*Membership) Table() string { return "memberships" }
 func (m *Membership) FactID() string {
 	return m.PersonID + "/" + m.TeamID + "@" + keyTime(m.ValidFrom)
 }
-func (*Membership) DirtyKeys() []DirtyKey { return nil }
+func (*Membership) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyNames} }
 
 // Identity links a system's name for somebody to a person, never by display name.
 type Identity struct {
@@ -181,7 +181,7 @@ type Identity struct {
 
 func (*Identity) Table() string         { return "identities" }
 func (i *Identity) FactID() string      { return i.Ref }
-func (*Identity) DirtyKeys() []DirtyKey { return nil }
+func (*Identity) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyNames} }
 
 // Capability is something the platform offers.
 type Capability struct {
@@ -213,9 +213,9 @@ type CapabilityUse struct {
 	Actor string `ch:"actor"`
 }
 
-func (*CapabilityUse) Table() string         { return "capability_uses" }
-func (u *CapabilityUse) FactID() string      { return u.UseID }
-func (*CapabilityUse) DirtyKeys() []DirtyKey { return nil }
+func (*CapabilityUse) Table() string           { return "capability_uses" }
+func (u *CapabilityUse) FactID() string        { return u.UseID }
+func (u *CapabilityUse) DirtyKeys() []DirtyKey { return []DirtyKey{DirtyFact(u.Table(), u.UseID)} }
 
 // Whether a workload passes the platform predicate.
 const (
@@ -243,9 +243,9 @@ type Workload struct {
 	PlatformOwned uint8 `ch:"platform_owned"`
 }
 
-func (*Workload) Table() string         { return "workloads" }
-func (w *Workload) FactID() string      { return w.WorkloadID + "@" + w.Day.Format(time.DateOnly) }
-func (*Workload) DirtyKeys() []DirtyKey { return nil }
+func (*Workload) Table() string           { return "workloads" }
+func (w *Workload) FactID() string        { return w.WorkloadID + "@" + w.Day.Format(time.DateOnly) }
+func (w *Workload) DirtyKeys() []DirtyKey { return []DirtyKey{dirtyDay(w.Table(), w.Day)} }
 
 // keyTime writes a time that is part of a key, as precisely as the tables keep it.
 func keyTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -150,9 +150,9 @@ type PolicyResult struct {
 	TeamRef    string `ch:"team_ref"`
 }
 
-func (*PolicyResult) Table() string         { return "policy_results" }
-func (r *PolicyResult) FactID() string      { return r.ResultID + "@" + r.Day.Format(time.DateOnly) }
-func (*PolicyResult) DirtyKeys() []DirtyKey { return nil }
+func (*PolicyResult) Table() string           { return "policy_results" }
+func (r *PolicyResult) FactID() string        { return r.ResultID + "@" + r.Day.Format(time.DateOnly) }
+func (r *PolicyResult) DirtyKeys() []DirtyKey { return []DirtyKey{dirtyDay(r.Table(), r.Day)} }
 
 // Severity is the normal word for a tool's own: "MODERATE", "warning", "negligible".
 func Severity(word string) string {

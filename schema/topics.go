@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Topics of Headway. Raw events go to RawTopic(source).
 const (
@@ -18,8 +21,8 @@ func OwnTopic(name string) bool {
 	return name == TopicDirty || name == TopicDeadLetter || name == TopicCursors || strings.HasPrefix(name, rawTopicPrefix)
 }
 
-// DirtyKey names what an event can have changed. It is both key and value of a
-// message on TopicDirty.
+// DirtyKey names what an event can have changed. It is the value of a message on
+// TopicDirty, and Partition its key.
 //
 // A "repo/…" or "ref/…" key is resolved against the service catalogue by the
 // pipeline and published again as one "service/…" key per service, so that
@@ -33,6 +36,18 @@ const DirtyCatalog DirtyKey = "catalog"
 // DirtyAll says that everything must be derived again, as after a change of the
 // rules or of their options.
 const DirtyAll DirtyKey = "all"
+
+// DirtyNames says that the names in facts may mean another service or team.
+const DirtyNames DirtyKey = "names"
+
+// DirtyFact names a fact, or all of one day, of a table of which each row belongs to
+// a service and a team.
+func DirtyFact(table, id string) DirtyKey { return DirtyKey("fact/" + table + "/" + id) }
+
+// dirtyDay names all of a day that arrives together.
+func dirtyDay(table string, day time.Time) DirtyKey {
+	return DirtyFact(table, day.UTC().Format(time.DateOnly))
+}
 
 // DirtyRepo says that something in a repository changed.
 func DirtyRepo(repo string) DirtyKey { return DirtyKey("repo/" + repo) }
@@ -51,8 +66,17 @@ func DirtyIncident(id string) DirtyKey { return DirtyKey("incident/" + id) }
 // before it was corrected.
 func DirtyDeployment(id string) DirtyKey { return DirtyKey("deployment/" + id) }
 
-// Split returns the kind ("repo", "ref", "incident", "deployment", "service", "catalog",
-// "all") and the name of a key.
+// Partition is the key of the key's message. Facts and names have one partition,
+// because what names mean must not change beside the resolution of facts.
+func (k DirtyKey) Partition() string {
+	if kind, _ := k.Split(); kind == "fact" || kind == "names" {
+		return "names"
+	}
+	return string(k)
+}
+
+// Split returns the kind ("repo", "ref", "incident", "deployment", "service", "fact",
+// "names", "catalog", "all") and the name of a key.
 func (k DirtyKey) Split() (kind, name string) {
 	kind, name, _ = strings.Cut(string(k), "/")
 	return kind, name

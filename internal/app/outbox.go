@@ -13,12 +13,12 @@ import (
 // letters.
 type outbox struct{ publisher *kafka.Publisher }
 
-// PublishDirty implements pipeline.Outbox. The key is also the value, so that the
-// same key always reaches the same worker.
+// PublishDirty implements pipeline.Outbox. The same key always reaches the same
+// worker.
 func (o outbox) PublishDirty(ctx context.Context, keys ...schema.DirtyKey) error {
 	messages := make([]kafka.Message, 0, len(keys))
 	for _, k := range keys {
-		messages = append(messages, kafka.Message{Key: []byte(k), Value: []byte(k)})
+		messages = append(messages, kafka.Message{Key: []byte(k.Partition()), Value: []byte(k)})
 	}
 	return o.publisher.PublishMessages(ctx, schema.TopicDirty, messages...)
 }

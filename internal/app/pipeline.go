@@ -9,6 +9,7 @@ import (
 	"github.com/headway-metrics/headway/pipeline"
 	"github.com/headway-metrics/headway/pipeline/announce"
 	"github.com/headway-metrics/headway/pipeline/derive"
+	"github.com/headway-metrics/headway/pipeline/resolve"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -48,7 +49,13 @@ func (a *App) startPipeline(run context.Context) error {
 	if err != nil {
 		return err
 	}
+	resolver := resolve.New(a.write)
 	cfg := a.opts.Config.Pipeline
+	// Somebody else may have changed the catalogue, or a new version its views, when
+	// no pipeline ran.
+	if err := out.PublishDirty(run, schema.DirtyNames); err != nil {
+		return err
+	}
 	load := kafka.ConsumerConfig{Group: groupLoad, Topics: a.sources.rawTopics(), MaxBatch: cfg.MaxBatch, FlushEvery: cfg.FlushEvery}
 	a.work(run, "loading", func(ctx context.Context) error {
 		return a.client.Consume(ctx, load, func(ctx context.Context, batch []kafka.Message) error {
@@ -69,7 +76,10 @@ func (a *App) startPipeline(run context.Context) error {
 			for _, m := range batch {
 				keys = append(keys, schema.DirtyKey(m.Value))
 			}
-			return deriver.Handle(ctx, keys)
+			if err := deriver.Handle(ctx, keys); err != nil {
+				return err
+			}
+			return resolver.Handle(ctx, keys)
 		})
 	})
 	return nil

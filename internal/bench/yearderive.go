@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/internal/kafka"
+	"github.com/headway-metrics/headway/pipeline/resolve"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -18,34 +19,17 @@ func derivedTables() []string {
 // service is new.
 const appliedTable = "applied_services"
 
-// recompute derives everything anew, from nothing.
+// recompute derives everything anew, from nothing, and then says anew whose every
+// fact is.
 func (y *yearRun) recompute(ctx context.Context) error {
-	for _, t := range append(derivedTables(), appliedTable) {
-		if err := y.write.Exec(ctx, "TRUNCATE TABLE "+t, nil); err != nil {
-			return err
-		}
-	}
-	client, err := y.client.Kafka()
-	if err != nil {
-		return err
-	}
 	forgetPeak(os.Getpid())
 	forgetPeak(childOf(os.Getpid()))
 	y.OnStep("Deriving everything")
-	began := time.Now()
-	publisher := client.NewPublisher()
-	key := []byte(schema.DirtyCatalog)
-	err = publisher.PublishMessages(ctx, schema.TopicDirty, kafka.Message{Key: key, Value: key})
-	if closeErr := publisher.Close(); err == nil {
-		err = closeErr
-	}
+	took, err := y.anew(ctx, schema.DirtyCatalog, append(derivedTables(), appliedTable)...)
 	if err != nil {
 		return err
 	}
-	if err := y.app.Settle(ctx); err != nil {
-		return err
-	}
-	y.report.Deriving, y.report.DeriveMemory = time.Since(began), memoryNow()
+	y.report.Deriving, y.report.DeriveMemory = took, memoryNow()
 	for _, t := range derivedTables() {
 		n, err := y.number(ctx, "SELECT count() AS n FROM "+t)
 		if err != nil {
@@ -60,8 +44,35 @@ func (y *yearRun) recompute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	y.OnStep("Saying whose everything is")
+	if y.report.Resolving, err = y.anew(ctx, schema.DirtyNames, resolve.Tables()...); err != nil {
+		return err
+	}
 	y.OnStep("Waiting for ClickHouse to merge")
 	return y.awaitMerges(ctx)
+}
+
+// anew empties tables, publishes a key and measures until all that follows is done.
+func (y *yearRun) anew(ctx context.Context, key schema.DirtyKey, tables ...string) (time.Duration, error) {
+	for _, t := range tables {
+		if err := y.write.Exec(ctx, "TRUNCATE TABLE "+t, nil); err != nil {
+			return 0, err
+		}
+	}
+	client, err := y.client.Kafka()
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	publisher := client.NewPublisher()
+	err = publisher.PublishMessages(ctx, schema.TopicDirty, kafka.Message{Key: []byte(key.Partition()), Value: []byte(key)})
+	if closeErr := publisher.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = y.app.Settle(ctx)
+	}
+	return time.Since(began), err
 }
 
 // deployedShare is the share of merged requests that a release deployed.

@@ -13,14 +13,14 @@ import (
 
 // YearReport is what was measured of a year; what was not measured is zero.
 type YearReport struct {
-	Year                       year.Options
-	Cores                      int
-	Loaded                     []year.Loaded
-	Loading, Merging, Deriving time.Duration
-	LoadMemory, DeriveMemory   Memory
-	Sizes                      []Size
-	Derived                    []Derived
-	Services                   uint64
+	Year                                  year.Options
+	Cores                                 int
+	Loaded                                []year.Loaded
+	Loading, Merging, Deriving, Resolving time.Duration
+	LoadMemory, DeriveMemory              Memory
+	Sizes                                 []Size
+	Derived                               []Derived
+	Services                              uint64
 	// DeployedShare is the share of merged requests that a release deployed.
 	DeployedShare float64
 	Queries       []Query
@@ -54,6 +54,7 @@ func (r YearReport) Write(w io.Writer) error {
 		for _, d := range r.Derived {
 			row("", "%d rows of %s", d.Rows, d.Table)
 		}
+		row("", "%s more to say whose every fact is", round(r.Resolving))
 		row("", "%.1f %% of merged requests are deployed", 100*r.DeployedShare)
 		row("", "%d MB peak of Headway, %d MB of ClickHouse", r.DeriveMemory.Headway>>20, r.DeriveMemory.ClickHouse>>20)
 	}

@@ -99,7 +99,8 @@ const (
 // that is durable and the offsets of the keys may be committed (invariant 2).
 // After an error nothing is lost by handling the same keys again (invariant 3).
 func (d *Deriver) Handle(ctx context.Context, keys []schema.DirtyKey) error {
-	if len(keys) == 0 {
+	ids, others := split(keys)
+	if len(ids)+len(others) == 0 {
 		return nil
 	}
 	var services []schema.Service
@@ -112,7 +113,6 @@ func (d *Deriver) Handle(ctx context.Context, keys []schema.DirtyKey) error {
 	}
 	cat := newCatalogue(services, newNames(called))
 	d.repos.names.Store(cat.names)
-	ids, others := split(keys)
 	if len(others) > 0 {
 		if err := d.fanOut(ctx, cat, others); err != nil {
 			return err
@@ -137,9 +137,10 @@ func split(keys []schema.DirtyKey) (services []string, others []schema.DirtyKey)
 			continue
 		}
 		seen[k] = true
-		if kind, name := k.Split(); kind == "service" && name != "" {
+		switch kind, name := k.Split(); {
+		case kind == "service" && name != "":
 			services = append(services, name)
-		} else {
+		case kind != "fact" && k != schema.DirtyNames: // Which package resolve handles.
 			others = append(others, k)
 		}
 	}

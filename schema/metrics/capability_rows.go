@@ -35,12 +35,13 @@ const teamColumns = `groupArrayArrayIf(spans, kind = 'merge') AS merged, groupAr
 
 // teamRows are the spans of a team's merges and of its ownership of services.
 func teamRows() string {
-	return fmt.Sprintf(`
-  SELECT team_id AS team, 'merge' AS kind, '' AS capability, %s AS spans
-  FROM team_merges WHERE team_id != '' AND merged_at >= subtractDays({{from}}, %d) AND merged_at < {{to}}
+	return `
+  SELECT span.1 AS team, 'merge' AS kind, '' AS capability, groupArray((span.2, span.3)) AS spans
+  FROM (SELECT arrayJoin(spans) AS span FROM resolved_merge_spans FINAL)
+  WHERE span.2 < {{to}} AND span.3 >= {{from}}
   GROUP BY team
   UNION ALL
-  SELECT team_id, 'owns', '', [(owned_from, owned_to)] FROM team_services`, spans("groupArray(merged_at)", activeDays), activeDays)
+  SELECT team_id, 'owns', '', [(owned_from, owned_to)] FROM team_services`
 }
 
 // usePairs are all pairs of team and capability at the end of every bucket:
@@ -59,7 +60,7 @@ FROM (
       FROM (%[2]s
         UNION ALL
         SELECT team_id, 'use', toString(capability_id), %[6]s
-        FROM owned_uses WHERE qualifying = 1 AND team_id != '' AND at >= subtractDays({{from}}, %[7]d) AND at < {{to}}
+        FROM resolved_uses FINAL WHERE qualifying = 1 AND team_id != '' AND at >= subtractDays({{from}}, %[7]d) AND at < {{to}}
         GROUP BY team_id, capability_id
       )
       GROUP BY team

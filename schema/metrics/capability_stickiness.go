@@ -27,7 +27,7 @@ SELECT first AS at, team, capability, mandated,
 FROM (
   SELECT o.team_id AS team, toString(o.capability_id) AS capability, any(c.mandated) AS mandated, any(c.name) AS title, any(c.url) AS url,
     min(o.at) AS first, %[3]s AS uses
-  FROM owned_uses AS o
+  FROM resolved_uses AS o FINAL
   INNER JOIN (
     SELECT capability_id, assumeNotNull(released_at) AS released, if(mandated = 1, 'mandated', 'optional') AS mandated, name, url
     FROM capabilities FINAL WHERE released_at IS NOT NULL AND released_at < {{to}}

@@ -46,6 +46,6 @@ SELECT at, if(team_id = '', '(none)', team_id) AS team, if(service_id = '', '(no
   toString(policy) AS policy, toString(cluster) AS cluster,
   CAST(NULL, 'Nullable(Float64)') AS value, 1 AS numerator, 1 AS denominator, 0 AS censored, result_id AS subject, resource AS title, url,
   concat(policy, if(rule = '', '', concat('/', rule))) AS rule, message AS evidence, '' AS excluded
-FROM owned_policy_results WHERE outcome = 'denied'`,
+FROM resolved_policy_results FINAL WHERE outcome = 'denied'`,
 	}
 }

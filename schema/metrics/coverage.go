@@ -131,7 +131,7 @@ func useTally() tally {
 SELECT [('teams_using_capabilities', multiIf(qualifying = 0, 'does not qualify', nameless, 'of no known team', ''))] AS about, nameless, 0 AS serviceless, unsaid, n
 FROM (
   SELECT qualifying, team_id = '' AS nameless, capability_id = '' AS unsaid, count() AS n
-  FROM owned_uses WHERE at >= {{from}} AND at < {{to}}
+  FROM resolved_uses FINAL WHERE at >= {{from}} AND at < {{to}}
   GROUP BY qualifying, nameless, unsaid
 )`,
 	}

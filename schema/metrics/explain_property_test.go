@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/headway-metrics/headway/schema"
 )
 
 // TestExplanationsAddUpToPoints: for every metric of the catalogue, whole, by team
@@ -159,7 +161,7 @@ func number(x *float64) float64 {
 	return *x
 }
 
-// randomRows fills every table of the warehouse with rows made from the names and
+// randomRows fills every table of the warehouse, but those that are resolved from them, with rows made from the names and
 // types of its columns: what refers to a service, a team or a capability refers to
 // one of a few; what has names of its own has the names in words; the rest is
 // numbers and times.
@@ -171,7 +173,7 @@ func (w warehouse) randomRows(t *testing.T) {
 		Type  string `ch:"type"`
 	}
 	if err := w.Select(t.Context(), &columns, `SELECT table, name, type FROM system.columns
-	WHERE database = currentDatabase() AND table != 'settings' AND table IN (
+	WHERE database = currentDatabase() AND table != 'settings' AND NOT startsWith(table, 'resolved_') AND table != 'applied_meanings' AND table IN (
 		SELECT table FROM system.columns WHERE database = currentDatabase() AND name = 'version' AND table IN (
 			SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'))`, nil); err != nil {
 		t.Fatal(err)
@@ -190,6 +192,7 @@ func (w warehouse) randomRows(t *testing.T) {
 			t.Fatalf("%s: %v", table, err)
 		}
 	}
+	w.resolve(t, schema.DirtyAll)
 }
 
 // words are the values of columns that refer to something or say what kind a row

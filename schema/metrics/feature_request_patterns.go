@@ -20,28 +20,35 @@ func featureRequestPatterns() Metric {
 SELECT subtractMilliseconds(least(until, {{now}}), 1) AS at, team, theme,
   CAST(NULL, 'Nullable(Float64)') AS value, toUInt8(length(mine) > 0) AS numerator, 1 AS denominator, 0 AS censored,
   concat(team, ' ', theme) AS subject, theme AS title, '' AS url, if(numerator, 'asked', 'did not ask') AS rule,
-  arrayStringConcat(arraySlice(arraySort(mine), 1, 5), ', ') AS evidence, if(active, '', 'not an active team') AS excluded
+  arrayStringConcat(mine, ', ') AS evidence, if(active, '', 'not an active team') AS excluded
 FROM (
-  SELECT team, theme, slot.1 AS until, slot.2 AS active,
-    arrayMap(a -> a.3, arrayFilter(a -> a.1 = theme AND a.2 >= slot.3 AND a.2 < until, asked)) AS mine
+  SELECT p.team AS team, p.theme AS theme, p.slot.1 AS until, p.slot.2 AS active, a.mine AS mine
   FROM (
-    SELECT team, asked, arrayMap(c -> (c.3, %[3]s, c.2), arrayFilter(c -> c.2 < {{now}}, {{calendar}})) AS slots
+    SELECT team, theme, slot
     FROM (
-      SELECT team, %[1]s, groupArrayArray(asks) AS asked
+      SELECT team, arrayMap(c -> (c.3, %[3]s, c.1), arrayFilter(c -> c.2 < {{now}}, {{calendar}})) AS slots
       FROM (
-        SELECT *, CAST([], 'Array(Tuple(String, DateTime64(3, \'UTC\'), String))') AS asks FROM (%[2]s)
-        UNION ALL
-        SELECT if(team_id = '', '(none)', team_id), 'asks', '', [], groupArray((if(theme = '', '(none)', toString(theme)), created_at, ticket_id))
-        FROM owned_tickets WHERE type = 'feature' AND created_at >= {{from}} AND created_at < {{to}}
-        GROUP BY team_id
+        SELECT team, %[1]s
+        FROM (%[2]s
+          UNION ALL
+          SELECT if(team_id = '', '(none)', team_id), 'asks', '', []
+          FROM resolved_tickets FINAL WHERE type = 'feature' AND created_at >= {{from}} AND created_at < {{to}}
+          GROUP BY team_id
+        )
+        GROUP BY team
       )
-      GROUP BY team
     )
-  )
-  ARRAY JOIN (
-    SELECT groupUniqArray(if(theme = '', '(none)', toString(theme))) FROM tickets FINAL WHERE type = 'feature'
-  ) AS theme
-  ARRAY JOIN slots AS slot
+    ARRAY JOIN (
+      SELECT groupUniqArray(if(theme = '', '(none)', toString(theme))) FROM resolved_tickets FINAL WHERE type = 'feature'
+    ) AS theme
+    ARRAY JOIN slots AS slot
+  ) AS p
+  LEFT JOIN (
+    SELECT if(team_id = '', '(none)', team_id) AS team, if(theme = '', '(none)', toString(theme)) AS theme, {{bucket}} AS bucket,
+      groupArraySorted(5)(ticket_id) AS mine
+    FROM (SELECT team_id, theme, created_at AS at, ticket_id FROM resolved_tickets FINAL WHERE type = 'feature' AND created_at >= {{from}} AND created_at < {{to}})
+    GROUP BY team_id, theme, bucket
+  ) AS a ON a.team = p.team AND a.theme = p.theme AND a.bucket = p.slot.3
 )
 WHERE active OR notEmpty(mine)`, teamColumns, teamRows(), activeAt("least(c.3, {{now}})")),
 	}

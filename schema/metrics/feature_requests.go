@@ -12,7 +12,7 @@ SELECT created_at AS at, if(team_id = '', '(none)', team_id) AS team, if(theme =
   ` + columns + `, 0 AS censored, ticket_id AS subject, title, url,
   if(theme = '(none)', 'untagged', 'tagged') AS rule, concat(status, if(resolved_at IS NULL, '', concat(', resolved ', toString(resolved_at), ' UTC'))) AS evidence,
   '' AS excluded
-FROM owned_tickets WHERE type = 'feature'`
+FROM resolved_tickets FINAL WHERE type = 'feature'`
 }
 
 // featureRequests is the funnel of feature requests by status.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/internal/clickhouse/clickhousetest"
+	"github.com/headway-metrics/headway/pipeline/resolve"
+	"github.com/headway-metrics/headway/schema"
 )
 
 func TestMain(m *testing.M) { clickhousetest.Main(m) }
@@ -38,6 +40,17 @@ func newWarehouse(t *testing.T) warehouse {
 func (w warehouse) insert(t *testing.T, table string, rows any) {
 	t.Helper()
 	if err := w.InsertRows(t.Context(), table, rows); err != nil {
+		t.Fatal(err)
+	}
+	if table == schema.ChangeDeployedTable {
+		w.resolve(t, schema.DirtyAll)
+	}
+}
+
+// resolve does what the pipeline does with the keys of what was stored.
+func (w warehouse) resolve(t *testing.T, keys ...schema.DirtyKey) {
+	t.Helper()
+	if err := resolve.New(w.Database).Handle(t.Context(), keys); err != nil {
 		t.Fatal(err)
 	}
 }

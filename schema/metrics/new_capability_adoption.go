@@ -22,7 +22,7 @@ FROM (
 ) AS t
 LEFT JOIN (
   SELECT o.team_id AS team, toString(o.capability_id) AS capability, min(o.at) AS first, 1 AS used
-  FROM owned_uses AS o
+  FROM resolved_uses AS o FINAL
   INNER JOIN (
     SELECT capability_id, assumeNotNull(released_at) AS released FROM capabilities FINAL WHERE released_at >= {{from}} AND released_at < {{to}}
   ) AS c ON c.capability_id = o.capability_id

@@ -22,6 +22,6 @@ SELECT toTimeZone(toDateTime64(toDate(day), 3, {{zone}}), 'UTC') AS at, if(team_
   if(cluster = '', '(none)', toString(cluster)) AS cluster, toString(currency) AS currency,
   CAST(NULL, 'Nullable(Float64)') AS value, amount AS numerator, 0 AS denominator, 0 AS censored, concat(cost_id, ' on ', toString(toDate(day))) AS subject,
   if(workload = '', cost_id, workload) AS title, url, 'cost' AS rule, concat(toString(amount), ' ', currency) AS evidence, '' AS excluded
-FROM owned_costs`,
+FROM resolved_costs FINAL`,
 	}
 }

@@ -18,6 +18,11 @@ func (w warehouse) facts(t *testing.T, facts ...schema.Fact) {
 	if err := w.Insert(t.Context(), facts); err != nil {
 		t.Fatal(err)
 	}
+	var dirty []schema.DirtyKey
+	for _, f := range facts {
+		dirty = append(dirty, f.DirtyKeys()...)
+	}
+	w.resolve(t, dirty...)
 }
 
 func meta() schema.Meta {
@@ -124,7 +129,7 @@ func TestTeamAsOfEvent(t *testing.T) {
 		use("t2", "c", "2026-05-15T00:00:00Z", byTeam("somebody")),
 		use("n", "c", "2026-05-15T00:00:00Z"),
 	)
-	_, rows, err := w.Reader.Query(t.Context(), "SELECT use_id, team_id FROM owned_uses ORDER BY use_id", nil)
+	_, rows, err := w.Reader.Query(t.Context(), "SELECT use_id, team_id FROM resolved_uses FINAL ORDER BY use_id", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +167,7 @@ func TestOwnerOfTheCatalog(t *testing.T) {
 		use("3", "c", "2026-05-10T00:00:00Z", func(u *schema.CapabilityUse) { u.ServiceRef = "shop" }),
 		use("4", "c", "2026-05-21T00:00:00Z", func(u *schema.CapabilityUse) { u.ServiceRef = "shop" }),
 	)
-	_, rows, err := w.Reader.Query(t.Context(), "SELECT team_id FROM owned_uses ORDER BY use_id", nil)
+	_, rows, err := w.Reader.Query(t.Context(), "SELECT team_id FROM resolved_uses FINAL ORDER BY use_id", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

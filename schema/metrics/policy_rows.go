@@ -14,7 +14,7 @@ FROM (
   FROM (
     SELECT result_id, {{bucket}} AS slot, argMax((at, team_id, service_id, toString(severity), toString(policy), toString(cluster), toString(rule),
       toString(outcome), resource, url, message), (at, day)) AS latest
-    FROM owned_policy_results
+    FROM resolved_policy_results FINAL
     WHERE outcome != 'denied' AND at >= {{from}} AND at < {{to}}
     GROUP BY result_id, slot
   )

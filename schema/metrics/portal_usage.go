@@ -24,20 +24,18 @@ SELECT subtractMilliseconds(least(until, {{now}}), 1) AS at, team,
   team AS subject, team AS title, '' AS url, if(numerator, 'came', 'did not come') AS rule, concat(toString(visits), ' events') AS evidence,
   if(active, '', 'not an active team') AS excluded
 FROM (
-  SELECT team, slot.1 AS until, slot.2 AS active, arraySum(h -> if(h.1 >= slot.3 AND h.1 < until, h.2, 0), hours) AS visits
+  SELECT team, slot.1 AS until, slot.2 AS active, slot.3 AS visits
   FROM (
-    SELECT team, hours, arrayMap(c -> (c.3, %[3]s, c.2), arrayFilter(c -> c.2 < {{now}}, {{calendar}})) AS slots
+    SELECT team, arrayMap(c -> (c.3, %[3]s, seen.2[indexOf(seen.1, c.1)]), arrayFilter(c -> c.2 < {{now}}, {{calendar}})) AS slots
     FROM (
-      SELECT team, %[1]s, groupArrayArray(seen) AS hours
+      SELECT team, %[1]s, groupArrayIf((bucket, events), kind = 'seen') AS seen
       FROM (
-        SELECT *, CAST([], 'Array(Tuple(DateTime64(3, \'UTC\'), UInt64))') AS seen FROM (%[2]s)
+        SELECT *, toDate(0) AS bucket, toUInt64(0) AS events FROM (%[2]s)
         UNION ALL
-        SELECT team, 'seen', '', [], groupArray((at, events)) FROM (
-          SELECT team_id AS team, at, count() AS events FROM owned_uses
-          WHERE source IN (%[4]s) AND team_id != '' AND at >= {{from}} AND at < {{to}}
-          GROUP BY team, at
-        )
-        GROUP BY team
+        SELECT team_id, 'seen', '', [], {{bucket}} AS slot, count()
+        FROM resolved_uses FINAL
+        WHERE source IN (%[4]s) AND team_id != '' AND at >= {{from}} AND at < {{to}}
+        GROUP BY team_id, slot
       )
       GROUP BY team
     )

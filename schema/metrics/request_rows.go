@@ -15,10 +15,10 @@ SELECT ifNull(done, created) AS at, if(team_id = '', '(none)', team_id) AS team,
 FROM (
   SELECT request_id AS id, toString(capability_id) AS capability, team_id, ` + templateName("template") + ` AS template, toString(channel) AS channel,
     toString(status) AS status, dry_run, human_steps, created_at AS created, completed_at AS done, url
-  FROM owned_requests
+  FROM resolved_requests FINAL
   UNION ALL
   SELECT ticket_id, toString(capability_id), team_id, '(none)', 'manual', if(resolved_at IS NULL, 'open', 'completed'), 0, 1, created_at, resolved_at, url
-  FROM owned_tickets WHERE type = 'request' AND ticket_id NOT IN (SELECT request_id FROM requests FINAL)
+  FROM resolved_tickets FINAL WHERE type = 'request' AND ticket_id NOT IN (SELECT request_id FROM requests FINAL)
 )`
 }
 

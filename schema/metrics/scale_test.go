@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/internal/clickhouse/clickhousetest"
+	"github.com/headway-metrics/headway/pipeline/resolve"
+	"github.com/headway-metrics/headway/schema"
 )
 
 // scale is the size of BenchmarkPlatform: 1 is a year of 500 teams with 3 million
@@ -37,6 +39,9 @@ func BenchmarkPlatform(b *testing.B) {
 		if err := db.Exec(b.Context(), statement, nil); err != nil {
 			b.Fatal(err)
 		}
+	}
+	if err := resolve.New(db).Handle(b.Context(), []schema.DirtyKey{schema.DirtyAll}); err != nil {
+		b.Fatal(err)
 	}
 	engine := NewEngine(db.Reader, func() time.Time { return time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC) })
 	for _, q := range []struct {

@@ -73,7 +73,7 @@ func TestScenario_RenamedTeam(t *testing.T) {
 // wantTeams compares whose each use of a capability was.
 func wantTeams(t *testing.T, w warehouse, want string) {
 	t.Helper()
-	_, rows, err := w.Reader.Query(t.Context(), "SELECT use_id, team_id FROM owned_uses ORDER BY use_id", nil)
+	_, rows, err := w.Reader.Query(t.Context(), "SELECT use_id, team_id FROM resolved_uses FINAL ORDER BY use_id", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,18 +118,29 @@ func TestScenario_PersonInTwoTeams(t *testing.T) {
 	wantTeams(t, w, "1 before: first, 2 both: second, 3 named: first")
 }
 
-// What she did stays with the team that she was in at the time, until her last
-// day there.
+// What she did stays with the team that she was in at the time. Before the first
+// one that is known, the first counts; between two teams, and when she has left the
+// last, none does.
 func TestScenario_PersonWhoLeft(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
 	w.facts(t, append(
-		ada("first 2026-01-01 2026-03-01", "second 2026-03-01 2026-05-01"),
-		use("1 first", "db", "2026-02-01T00:00:00Z", byActor("github:ada")),
-		use("2 last day", "db", "2026-04-30T23:59:59Z", byActor("github:ada")),
-		use("3 of nobody known", "db", "2026-04-30T23:59:59Z", byActor("github:grace")),
+		ada("first 2026-01-01 2026-03-01", "second 2026-04-01 2026-06-01"),
+		&schema.Service{Meta: meta(), ServiceID: "shop"},
+		&schema.Ownership{Meta: meta(), ServiceID: "shop", ValidFrom: at("2026-01-01T00:00:00Z"), TeamID: "owner"},
+		use("1 before", "db", "2025-12-01T00:00:00Z", byActor("github:ada")),
+		use("2 first", "db", "2026-02-28T23:59:59Z", byActor("github:ada")),
+		use("3 between", "db", "2026-03-01T00:00:00Z", byActor("github:ada")),
+		use("4 second", "db", "2026-05-01T00:00:00Z", byActor("github:ada")),
+		use("5 after", "db", "2026-06-01T00:00:00Z", byActor("github:ada")),
+		use("6 after, for a service", "db", "2026-06-01T00:00:00Z", byActor("github:ada"), func(u *schema.CapabilityUse) { u.ServiceRef = "shop" }),
+		&schema.Identity{Meta: meta(), Ref: "github:bob", PersonID: "bob"},
+		&schema.Membership{Meta: meta(), PersonID: "bob", TeamID: "only", ValidFrom: at("2026-01-01T00:00:00Z"), ValidTo: new(at("2026-02-01T00:00:00Z"))},
+		use("9 of nobody known", "db", "2026-04-30T23:59:59Z", byActor("github:grace")),
+		use("7 only", "db", "2026-01-15T00:00:00Z", byActor("github:bob")),
+		use("8 after only", "db", "2026-02-15T00:00:00Z", byActor("github:bob")),
 	)...)
-	wantTeams(t, w, "1 first: first, 2 last day: second, 3 of nobody known: ")
+	wantTeams(t, w, "1 before: first, 2 first: first, 3 between: , 4 second: second, 5 after: , 6 after, for a service: owner, 7 only: only, 8 after only: , 9 of nobody known: ")
 }
 
 // Berlin's 29 March 2026 has 23 hours, its 25 October 2026 has 25: each is a day.

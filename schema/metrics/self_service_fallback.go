@@ -6,8 +6,14 @@ import "fmt"
 // (DEFINITIONS, "Platform metrics").
 const fallbackDays = 3
 
-// selfServiceFallback: the nearest ticket after a failed run is looked up once
-// among those that name the run's capability and once among those that name none.
+// fallbackSpan numbers spans of as many days: a ticket that soon after a run is of
+// the run's span or of the next.
+func fallbackSpan(at string) string {
+	return fmt.Sprintf("toInt64(intDiv(toUnixTimestamp(%s), %d))", at, fallbackDays*86400)
+}
+
+// selfServiceFallback: of the tickets after a failed run those that name its
+// capability come before those that name none, and then the nearest first.
 func selfServiceFallback() Metric {
 	return Metric{
 		ID: "self_service_fallback", Version: 1, Title: "Self-service fallback",
@@ -22,26 +28,27 @@ func selfServiceFallback() Metric {
 		},
 		Unit: UnitRatio, Direction: Down, Dimensions: []Dimension{Team, Capability, Template}, Aggregation: Ratio, lateDays: fallbackDays,
 		rows: fmt.Sprintf(`
-SELECT failed AS at, if(any(team) = '', '(none)', any(team)) AS team, if(any(capability) = '', '(none)', any(capability)) AS capability,
-  any(template) AS template,
-  CAST(NULL, 'Nullable(Float64)') AS value, toUInt8(countIf(hit) > 0) AS numerator, 1 AS denominator, 0 AS censored,
-  id AS subject, id AS title, any(url) AS url,
-  multiIf(numerator = 0, 'no ticket', countIf(hit AND about != '') > 0, 'ticket about the capability', 'ticket of the team') AS rule,
-  argMinIf(concat('ticket ', ticket, ' ', toString(opened), ' UTC'), (about = '', opened), hit) AS evidence,
-  multiIf(any(dry_run) = 1, 'dry run', any(q.team) = '', 'of no known team', '') AS excluded
-FROM (
-  SELECT r.id AS id, r.failed AS failed, r.team AS team, r.capability AS capability, r.template AS template, r.dry_run AS dry_run, r.url AS url,
-    r.about AS about, t.ticket AS ticket, t.opened AS opened, t.ticket != '' AND t.opened < addDays(r.failed, %d) AND r.team != '' AS hit
+SELECT r.failed AS at, if(r.team = '', '(none)', r.team) AS team, if(r.capability = '', '(none)', r.capability) AS capability, r.template AS template,
+  CAST(NULL, 'Nullable(Float64)') AS value, n.hit AS numerator, 1 AS denominator, 0 AS censored, r.id AS subject, r.id AS title, r.url AS url,
+  multiIf(n.hit = 0, 'no ticket', n.unnamed = 0, 'ticket about the capability', 'ticket of the team') AS rule,
+  if(n.hit = 0, '', concat('ticket ', n.ticket, ' ', toString(n.opened), ' UTC')) AS evidence,
+  multiIf(r.dry_run = 1, 'dry run', r.team = '', 'of no known team', '') AS excluded
+FROM (%[1]s) AS r
+LEFT JOIN (
+  SELECT f.id AS id, toUInt8(1) AS hit, min((t.about = '', t.opened, t.ticket)) AS nearest, nearest.1 AS unnamed, nearest.2 AS opened, nearest.3 AS ticket
   FROM (
-    SELECT request_id AS id, ifNull(completed_at, created_at) AS failed, team_id AS team, toString(capability_id) AS capability,
-      %s AS template, dry_run, url, arrayJoin(arrayDistinct([toString(capability_id), ''])) AS about
-    FROM owned_requests WHERE status = 'failed' AND channel = 'self_service'
-  ) AS r
-  ASOF LEFT JOIN (
-    SELECT team_id AS team, toString(capability_id) AS about, created_at AS opened, ticket_id AS ticket
-    FROM owned_tickets WHERE type IN ('support', 'request', 'bug') AND team_id != ''
-  ) AS t ON t.team = r.team AND t.about = r.about AND r.failed <= t.opened
-) AS q
-GROUP BY id, failed`, fallbackDays, templateName("template")),
+    SELECT team_id AS team, toString(capability_id) AS about, created_at AS opened, ticket_id AS ticket, %[2]s AS span
+    FROM resolved_tickets FINAL WHERE type IN ('support', 'request', 'bug') AND team_id != ''
+  ) AS t
+  INNER JOIN (
+    SELECT id, failed, team, arrayJoin(arrayDistinct([capability, ''])) AS about, %[3]s + arrayJoin([0, 1]) AS span FROM (%[1]s)
+  ) AS f ON f.team = t.team AND f.about = t.about AND f.span = t.span
+  WHERE t.opened >= f.failed AND t.opened < addDays(f.failed, %[4]d)
+  GROUP BY f.id
+) AS n ON n.id = r.id`, fmt.Sprintf(`
+  SELECT request_id AS id, ifNull(completed_at, created_at) AS failed, team_id AS team, toString(capability_id) AS capability,
+    %s AS template, dry_run, url
+  FROM resolved_requests FINAL WHERE status = 'failed' AND channel = 'self_service' AND failed >= {{from}} AND failed < {{to}}`, templateName("template")),
+			fallbackSpan("created_at"), fallbackSpan("failed"), fallbackDays),
 	}
 }

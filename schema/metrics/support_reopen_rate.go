@@ -18,6 +18,6 @@ SELECT created_at AS at, if(team_id = '', '(none)', team_id) AS team, if(categor
   CAST(NULL, 'Nullable(Float64)') AS value, reopened > 0 AS numerator, 1 AS denominator, 0 AS censored, ticket_id AS subject, title, url,
   if(numerator, 'reopened', 'stayed resolved') AS rule, concat(toString(status), ', reopened ', toString(reopened), ' times') AS evidence,
   if(resolved_at IS NULL AND reopened = 0, 'never resolved', '') AS excluded
-FROM owned_tickets WHERE type = 'support'`,
+FROM resolved_tickets FINAL WHERE type = 'support'`,
 	}
 }

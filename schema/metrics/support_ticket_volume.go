@@ -19,7 +19,7 @@ func supportTicketVolume() Metric {
 SELECT created_at AS at, if(team_id = '', '(none)', team_id) AS team, if(category = '', '(none)', toString(category)) AS category,
   CAST(NULL, 'Nullable(Float64)') AS value, 1 AS numerator, 0 AS denominator, 0 AS censored,
   ticket_id AS subject, title, url, 'ticket' AS rule, toString(status) AS evidence, '' AS excluded
-FROM owned_tickets WHERE type = 'support'
+FROM resolved_tickets FINAL WHERE type = 'support'
 UNION ALL
 SELECT at, team, arrayJoin((SELECT arrayDistinct(arrayPushBack(groupArray(if(category = '', '(none)', toString(category))), '(none)')) FROM
     (SELECT DISTINCT category FROM tickets FINAL WHERE type = 'support'))) AS category,
@@ -28,7 +28,7 @@ SELECT at, team, arrayJoin((SELECT arrayDistinct(arrayPushBack(groupArray(if(cat
 FROM (
   SELECT toTimeZone(toDateTime64(toDate(day), 3, {{zone}}), 'UTC') AS at, day, if(team_id = '', '(none)', team_id) AS team,
     toString(cluster) AS cluster, count() AS workloads
-  FROM owned_workloads
+  FROM resolved_workloads FINAL
   WHERE on_platform = 'yes' AND platform_owned = 0 AND (cluster, day) IN (` + lastSnapshots + `)
   GROUP BY at, day, team, cluster
 )`,

@@ -14,7 +14,7 @@ SELECT created_at AS at, if(team_id = '', '(none)', team_id) AS team, if(categor
   ` + end + ` IS NULL AS censored, ticket_id AS subject, title, url, if(censored, '` + open + `', '') AS rule,
   concat(toString(status), if(reopened > 0, concat(', reopened ', toString(reopened), ' times'), '')) AS evidence,
   if(ifNull(` + end + ` < created_at, 0), 'negative', '') AS excluded
-FROM owned_tickets WHERE type = 'support'`,
+FROM resolved_tickets FINAL WHERE type = 'support'`,
 	}
 }
 

@@ -18,6 +18,6 @@ SELECT ifNull(completed_at, created_at) AS at, if(team_id = '', '(none)', team_i
   CAST(60 * minutes_saved, 'Nullable(Float64)') AS value, 60 * minutes_saved AS numerator, 0 AS denominator, 0 AS censored,
   request_id AS subject, request_id AS title, url, 'stated by the template' AS rule, concat(toString(minutes_saved), ' minutes') AS evidence,
   multiIf(dry_run = 1, 'dry run', status != 'completed', toString(status), minutes_saved <= 0, 'no stated time', '') AS excluded
-FROM owned_requests WHERE channel = 'self_service'`,
+FROM resolved_requests FINAL WHERE channel = 'self_service'`,
 	}
 }

@@ -10,7 +10,7 @@ SELECT toTimeZone(toDateTime64(toDate(day), 3, {{zone}}), 'UTC') AS at, if(team_
   workload_id AS subject, concat(namespace, '/', name) AS title, url, concat('on platform: ', on_platform) AS rule,
   concat('snapshot of ', toString(toDate(day))) AS evidence,
   multiIf(platform_owned = 1, 'owned by the platform', tier != 'production', 'not production', '') AS excluded
-FROM owned_workloads
+FROM resolved_workloads FINAL
 WHERE (cluster, day) IN (` + lastSnapshots + `)`
 }
 
@@ -18,7 +18,7 @@ WHERE (cluster, day) IN (` + lastSnapshots + `)`
 // bucket.
 const lastSnapshots = `
   SELECT cluster, max(day) FROM (
-    SELECT cluster, day, toTimeZone(toDateTime64(toDate(day), 3, {{zone}}), 'UTC') AS at FROM workloads FINAL
+    SELECT cluster, day, toTimeZone(toDateTime64(toDate(day), 3, {{zone}}), 'UTC') AS at FROM resolved_snapshots FINAL
   ) WHERE at >= {{from}} AND at < {{to}} GROUP BY cluster, {{bucket}}
 `
 

@@ -25,6 +25,8 @@ import (
 	"github.com/headway-metrics/headway/dashboards/dashtest"
 	"github.com/headway-metrics/headway/dashboards/preview"
 	"github.com/headway-metrics/headway/internal/clickhouse/clickhousetest"
+	"github.com/headway-metrics/headway/pipeline/resolve"
+	"github.com/headway-metrics/headway/schema"
 )
 
 // envPreview is the address of a running preview.
@@ -43,6 +45,9 @@ func site(t *testing.T) string {
 	}
 	db := clickhousetest.New(t)
 	if err := dashtest.Fill(t.Context(), db, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := resolve.New(db).Handle(t.Context(), []schema.DirtyKey{schema.DirtyAll}); err != nil {
 		t.Fatal(err)
 	}
 	all, err := dashboards.All()

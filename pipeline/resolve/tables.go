@@ -1,0 +1,108 @@
+package resolve
+
+import "strings"
+
+// table is a table of resolved rows and the view that defines it.
+type table struct {
+	// name is that of view and table without owned_ and resolved_.
+	name string
+	// key are the columns of the table's sorting key.
+	key string
+	// facts is the one table of the facts, or "": without a row there is nothing to do.
+	facts string
+	// there is what has the keys of all rows that the view has.
+	there string
+	// dirty are the rows that dirty keys name, as a condition with {ids:Array(String)}.
+	dirty string
+	// named are the facts with a name of one of the kinds that the view resolves, as
+	// a condition with a parameter for each of kinds.
+	named string
+	kinds []string
+	// always says to write rows that do not differ too. Keys of several partitions
+	// can concern one row then, and the latest to read is the latest that counts.
+	always bool
+}
+
+// Kinds of names, as in the view meanings.
+const (
+	kindService    = "service"
+	kindTeam       = "team"
+	kindActor      = "actor"
+	kindWorkload   = "workload"
+	kindRepo       = "repo"
+	kindDefinition = "definition"
+)
+
+// named are the facts that have one of some names, by the kind of name.
+func named(kind string) string {
+	switch kind {
+	case kindTeam:
+		return "team_ref IN {team:Array(String)} OR substringIndex(replaceAll(lower(team_ref), ':', '/'), '/', -1) IN {team:Array(String)}"
+	case kindActor:
+		return "actor IN {actor:Array(String)}"
+	case kindWorkload:
+		return "workload IN {workload:Array(String)}"
+	default:
+		return "service_ref IN {service:Array(String)}"
+	}
+}
+
+// Keys of facts that arrive one by one name the fact, those of a day's inventory
+// its day.
+const inDays = "day IN arrayMap(d -> toDateTime64(d, 3, 'UTC'), {ids:Array(String)})"
+
+func fact(facts, key, dirty string, kinds ...string) table {
+	conditions := make([]string, len(kinds))
+	for i, k := range kinds {
+		conditions[i] = named(k)
+	}
+	return table{
+		name: strings.TrimPrefix(facts, "capability_"), key: key, facts: facts, there: facts + " FINAL", dirty: dirty,
+		named: strings.Join(conditions, " OR "), kinds: kinds,
+	}
+}
+
+// factTables are the tables of one row a fact.
+func factTables() []table {
+	return []table{
+		fact("capability_uses", "use_id", "use_id IN {ids:Array(String)}", kindService, kindTeam, kindActor),
+		fact("requests", "request_id", "request_id IN {ids:Array(String)}", kindService, kindTeam, kindActor),
+		fact("tickets", "ticket_id", "ticket_id IN {ids:Array(String)}", kindService, kindTeam),
+		fact("workloads", "day, workload_id", inDays, kindService, kindTeam),
+		fact("policy_results", "day, result_id", inDays, kindService, kindTeam, kindWorkload),
+		fact("costs", "day, cost_id", inDays, kindService, kindTeam, kindWorkload),
+	}
+}
+
+// workloadNames are what inventories say which service a workload is of.
+func workloadNames() table {
+	return table{
+		name: "workload_names", key: "workload", facts: "workloads", there: "owned_workload_names",
+		dirty: "workload IN (SELECT concat(namespace, '/', name) FROM workloads WHERE " + inDays + ")",
+	}
+}
+
+// snapshots are the inventories that there are.
+func snapshots() table {
+	return table{name: "snapshots", key: "day, cluster", facts: "workloads", there: "owned_snapshots", dirty: inDays}
+}
+
+// mergeSpans are the times of merges by repository and by service.
+func mergeSpans(origin string) table {
+	return table{
+		name: "merge_spans", key: "origin, id", there: "owned_merge_spans", always: true,
+		dirty: "origin = '" + origin + "' AND id IN {ids:Array(String)}",
+	}
+}
+
+// appliedTable holds the meanings of names that the tables are in line with.
+const appliedTable = "applied_meanings"
+
+// Tables lists the tables that a Resolver writes.
+func Tables() []string {
+	out := []string{appliedTable}
+	for _, t := range append(factTables(), workloadNames(), snapshots(), mergeSpans("")) {
+		out = append(out, "resolved_"+t.name)
+	}
+	return out
+}
