@@ -12,8 +12,9 @@ import "fmt"
 // see one person come.
 func portalPeople() Metric {
 	people := fmt.Sprintf(`
-      SELECT (toString(monday), '') AS item, argMin(if(a.team != '' OR empty(a.teams), a.team,
-          if(arrayExists(m -> m.1 <= seen AND seen < m.2, a.teams), arrayFirst(m -> m.1 <= seen AND seen < m.2, a.teams), a.teams[-1]).3), seen) AS team_id,
+      SELECT (toString(monday), '') AS item, argMin(multiIf(a.team != '' OR empty(a.teams), a.team,
+          arrayExists(m -> m.1 <= seen AND seen < m.2, a.teams), arrayFirst(m -> m.1 <= seen AND seen < m.2, a.teams).3,
+          seen < a.teams[-1].1, a.teams[-1].3, ''), seen) AS team_id,
         any(monday) AS week
       FROM (
         SELECT actor, toStartOfWeek(at, 1, 'UTC') AS monday, min(at) AS seen

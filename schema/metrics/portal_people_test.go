@@ -73,7 +73,7 @@ func peopleOfWeeks(visits []visit) map[string]map[string]int {
 func (w warehouse) drawVisits(t *testing.T, random *rand.Rand) []visit {
 	t.Helper()
 	var facts []schema.Fact
-	teams := map[string]string{}
+	teams, left := map[string]string{}, map[string]time.Time{}
 	for i := range 40 {
 		person := fmt.Sprint("person-", i)
 		team := []string{"a", "b", "b", "c", "c", "c", "d"}[i%7]
@@ -83,10 +83,12 @@ func (w warehouse) drawVisits(t *testing.T, random *rand.Rand) []visit {
 			for _, ref := range []string{"backstage:user:default/" + person, "mail:" + person} {
 				facts = append(facts, &schema.Identity{Meta: meta(), Ref: ref, PersonID: person, How: "catalog"})
 			}
-			facts = append(
-				facts, &schema.Person{Meta: meta(), PersonID: person},
-				&schema.Membership{Meta: meta(), PersonID: person, TeamID: team, ValidFrom: at("2026-01-01T00:00:00Z")},
-			)
+			member := &schema.Membership{Meta: meta(), PersonID: person, TeamID: team, ValidFrom: at("2026-01-01T00:00:00Z")}
+			if i%9 == 4 {
+				left[person] = at("2026-05-14T12:00:00Z") // And still comes.
+				member.ValidTo = new(left[person])
+			}
+			facts = append(facts, &schema.Person{Meta: meta(), PersonID: person}, member)
 		}
 		teams[person] = team
 	}
@@ -113,7 +115,11 @@ func (w warehouse) drawVisits(t *testing.T, random *rand.Rand) []visit {
 			if n%5 == 0 && teams[person] != "" && i%3 == 0 {
 				u.Actor = "mail:" + person
 			}
-			out = append(out, visit{person, teams[person], when})
+			team := teams[person]
+			if end, ok := left[person]; ok && !when.Before(end) {
+				team = ""
+			}
+			out = append(out, visit{person, team, when})
 		}
 		facts = append(facts, u)
 	}
