@@ -54,11 +54,11 @@ func infrastructurePathShare() Metric {
 SELECT c.at AS at, c.team AS team, c.service AS service, c.repo AS repo, c.kind AS kind, CAST(NULL, 'Nullable(Float64)') AS value,
   touched != '' AS numerator, 1 AS denominator, 0 AS censored, c.subject AS subject, c.title AS title, c.url AS url,
   multiIf(excluded != '', '', touched != '', 'infrastructure path', 'other paths') AS rule,
-  arrayFirst(p -> match(p, (SELECT if(max(value) = '', '%[1]s', max(value)) FROM settings FINAL WHERE key = '%[2]s')), k.paths) AS touched,
-  touched AS evidence, if(k.known, '', 'files not known') AS excluded
+  k.touched AS touched, touched AS evidence, if(k.known, '', 'files not known') AS excluded
 FROM (%[3]s) AS c
 LEFT JOIN (
-  SELECT repo, sha, paths, paths_known = 1 AND (notEmpty(paths) OR length(parents) < 2) AS known
+  SELECT repo, sha, paths_known = 1 AND (notEmpty(paths) OR length(parents) < 2) AS known,
+    arrayFirst(p -> match(p, (SELECT if(max(value) = '', '%[1]s', max(value)) FROM settings FINAL WHERE key = '%[2]s')), paths) AS touched
   FROM commits FINAL WHERE sha IN (SELECT sha FROM (%[3]s))
 ) AS k ON k.repo = c.repo AND k.sha = c.sha`, strings.ReplaceAll(byDefault, `\`, `\\`), InfrastructurePathsSetting, resultingCommits),
 	}
