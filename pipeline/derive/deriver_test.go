@@ -239,15 +239,19 @@ func TestAWorkerThatReadOlderFactsLosesEvenIfItWritesLast(t *testing.T) {
 	}
 }
 
-// failing fails one call, counted over reads and writes.
+// failing fails one call, counted over reads and writes, some of which come at once.
 type failing struct {
 	derive.Store
-	at, calls int
+	at    int
+	mu    sync.Mutex
+	calls int
 }
 
 var errStore = errors.New("the store is away")
 
 func (f *failing) fail() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.calls++
 	if f.calls == f.at {
 		return errStore
