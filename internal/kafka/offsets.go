@@ -32,13 +32,9 @@ func (c *Client) Lag(ctx context.Context, group string, topics ...string) ([]Par
 	for topic, list := range parts {
 		wireParts[c.wire(topic)] = list
 	}
-	res, err := c.admin().OffsetFetch(ctx, &kafkago.OffsetFetchRequest{GroupID: c.wire(group), Topics: wireParts})
+	res, err := c.offsets(ctx, &kafkago.OffsetFetchRequest{GroupID: c.wire(group), Topics: wireParts})
 	if err != nil {
 		return nil, fmt.Errorf("reading the offsets of group %s: %w", group, err)
-	}
-	// A group that never committed has no offsets; some brokers call that an error.
-	if res.Error != nil && !errors.Is(res.Error, kafkago.GroupIdNotFound) {
-		return nil, fmt.Errorf("reading the offsets of group %s: %w", group, res.Error)
 	}
 	committed := map[string]map[int]int64{}
 	for wire, list := range res.Topics {
@@ -67,6 +63,36 @@ func (c *Client) Lag(ctx context.Context, group string, topics ...string) ([]Par
 		}
 	}
 	return out, nil
+}
+
+// coordinatorPatience is how long a group's coordinator may be unsettled: Kafka moves
+// it when brokers come and go, and makes it when the first group is asked for.
+const coordinatorPatience = 5 * time.Second
+
+// offsets fetches the offsets of a group, again while its coordinator is moving. A
+// group that never committed has no offsets; some brokers call that an error.
+func (c *Client) offsets(ctx context.Context, req *kafkago.OffsetFetchRequest) (*kafkago.OffsetFetchResponse, error) {
+	patience := time.After(coordinatorPatience)
+	for {
+		res, err := c.admin().OffsetFetch(ctx, req)
+		if err == nil && (res.Error == nil || errors.Is(res.Error, kafkago.GroupIdNotFound)) {
+			return res, nil
+		}
+		if err == nil {
+			err = res.Error
+		}
+		moving := errors.Is(err, kafkago.NotCoordinatorForGroup) || errors.Is(err, kafkago.GroupCoordinatorNotAvailable) || errors.Is(err, kafkago.GroupLoadInProgress)
+		if !moving {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-patience:
+			return nil, err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 type offsetRange struct{ first, end int64 }
