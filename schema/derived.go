@@ -134,6 +134,12 @@ type ChangeDeployed struct {
 	MergeToProductionSecs *float64 `ch:"merge_to_production_seconds"`
 	// Excluded is why LeadSeconds is nil although the change is deployed, or "".
 	Excluded string `ch:"excluded"`
+
+	// FilesKnown is 1 when it is known which files the commit touches that the change
+	// made on the deployed branch; InfrastructurePath is the first of them that
+	// describes infrastructure, or "".
+	FilesKnown         uint8  `ch:"files_known"`
+	InfrastructurePath string `ch:"infrastructure_path"`
 }
 
 // Incident is the state of an incident for one service, folded from its updates.

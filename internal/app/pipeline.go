@@ -3,7 +3,9 @@ package app
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/headway-metrics/headway/internal/kafka"
 	"github.com/headway-metrics/headway/pipeline"
@@ -37,7 +39,7 @@ func (a *App) startPipeline(run context.Context) error {
 		return err
 	}
 	derivation := derive.Config{
-		Store: a.write, Outbox: out, Options: a.opts.Config.Derive, Log: a.log.With(slog.String("part", "derive")),
+		Store: a.write, Outbox: out, Options: a.opts.Config.Derivation(), Log: a.log.With(slog.String("part", "derive")),
 	}
 	if topic := a.opts.Config.Publish.CDEvents.Topic; topic != "" {
 		source := cmp.Or(a.opts.Config.HTTP.PublicURL, defaultEventSource)
@@ -54,6 +56,9 @@ func (a *App) startPipeline(run context.Context) error {
 	// Somebody else may have changed the catalogue, or a new version its views, when
 	// no pipeline ran.
 	if err := out.PublishDirty(run, schema.DirtyNames); err != nil {
+		return err
+	}
+	if err := a.deriveByNewPaths(run, out, derivation.Options.InfrastructurePaths); err != nil {
 		return err
 	}
 	load := kafka.ConsumerConfig{Group: groupLoad, Topics: a.sources.rawTopics(), MaxBatch: cfg.MaxBatch, FlushEvery: cfg.FlushEvery}
@@ -83,4 +88,31 @@ func (a *App) startPipeline(run context.Context) error {
 		})
 	})
 	return nil
+}
+
+// infrastructurePathsSetting is the key of the setting that says by which paths of
+// infrastructure changes were derived.
+const infrastructurePathsSetting = "infrastructure_paths"
+
+// deriveByNewPaths has everything derived again when the paths of infrastructure are
+// not those that it was derived by. It notes them only when that is durable.
+func (a *App) deriveByNewPaths(ctx context.Context, out outbox, paths []derive.Pattern) error {
+	texts := make([]string, len(paths))
+	for i, p := range paths {
+		texts[i] = p.String()
+	}
+	now := strings.Join(texts, "\n")
+	var was []struct {
+		Value string `ch:"value"`
+	}
+	if err := a.write.Select(ctx, &was, "SELECT value FROM settings FINAL WHERE key = {key:String}", map[string]any{"key": infrastructurePathsSetting}); err != nil {
+		return fmt.Errorf("reading by which paths changes were derived: %w", err)
+	}
+	if len(was) == 1 && was[0].Value == now {
+		return nil
+	}
+	if err := out.PublishDirty(ctx, schema.DirtyAll); err != nil {
+		return err
+	}
+	return a.store(ctx, setting{Key: infrastructurePathsSetting, Value: now})
 }

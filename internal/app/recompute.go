@@ -34,7 +34,7 @@ func (c *Client) Recompute(ctx context.Context, req RecomputeRequest) (schema.An
 		return schema.Annotation{}, 0, err
 	}
 	return recompute.Run(ctx, recompute.Options{
-		Store: tools.conn, Dirty: dirty{outbox{tools.publisher}, tools.client}, Derive: c.cfg.Derive,
+		Store: tools.conn, Dirty: dirty{outbox{tools.publisher}, tools.client}, Derive: c.cfg.Derivation(),
 		Copy: func(ctx context.Context, tables ...string) (recompute.Copies, error) {
 			return clickhouse.NewCopies(ctx, tools.conn, cluster, tables...)
 		},

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/internal/clickhouse"
-	"github.com/headway-metrics/headway/schema/metrics"
 	"github.com/headway-metrics/headway/schema/migrations"
 )
 
@@ -66,24 +65,23 @@ type setting struct {
 
 // writeSettings stores what queries need to know of the configuration.
 func (a *App) writeSettings(ctx context.Context) error {
-	version := uint64(max(time.Now().UnixMilli(), 0))
 	cfg := a.opts.Config
-	infrastructure := ""
-	if patterns := cfg.Metrics.InfrastructurePaths; len(patterns) > 0 {
-		var err error
-		if infrastructure, err = metrics.InfrastructurePaths(patterns); err != nil {
-			return err
-		}
-	}
 	rows := []setting{
-		{"timezone", cfg.Timezone, version},
-		{"organisation", cfg.Organisation, version},
-		{"sample", strconv.Itoa(map[bool]int{true: 1}[a.opts.Sample]), version},
-		{metrics.InfrastructurePathsSetting, infrastructure, version},
+		{Key: "timezone", Value: cfg.Timezone},
+		{Key: "organisation", Value: cfg.Organisation},
+		{Key: "sample", Value: strconv.Itoa(map[bool]int{true: 1}[a.opts.Sample])},
 	}
 	if a.opts.Roles.Portal {
 		// Links of dashboards lead to the process that has the pages.
-		rows = append(rows, setting{"url", cmp.Or(cfg.HTTP.PublicURL, "http://"+a.addr), version})
+		rows = append(rows, setting{Key: "url", Value: cmp.Or(cfg.HTTP.PublicURL, "http://"+a.addr)})
+	}
+	return a.store(ctx, rows...)
+}
+
+// store stores settings as the latest.
+func (a *App) store(ctx context.Context, rows ...setting) error {
+	for i := range rows {
+		rows[i].Version = uint64(max(time.Now().UnixMilli(), 0))
 	}
 	if err := a.write.InsertRows(ctx, "settings", rows); err != nil {
 		return fmt.Errorf("storing settings: %w", err)

@@ -49,6 +49,15 @@ type Config struct {
 	path string
 }
 
+// Derivation is what the pipeline derives by: Derive, and what Metrics says of it.
+func (c *Config) Derivation() derive.Options {
+	out := c.Derive
+	if len(c.Metrics.InfrastructurePaths) > 0 {
+		out.InfrastructurePaths = c.Metrics.InfrastructurePaths
+	}
+	return out
+}
+
 // HTTP is where Headway listens.
 type HTTP struct {
 	Listen string `yaml:"listen" json:"listen,omitempty" jsonschema:"description=Address of webhooks API previews and survey,default=127.0.0.1:8080"`
@@ -108,8 +117,8 @@ type Metrics struct {
 	// points that it has ranges of. Empty is off.
 	Benchmark string `yaml:"benchmark" json:"benchmark,omitempty" jsonschema:"description=Edition of DORA's report whose published ranges are shown beside values; off by default,enum=2023,enum=2024,enum=off"`
 	// InfrastructurePaths are patterns of files that are infrastructure, for the
-	// share of changes that touch them; empty is metrics.DefaultInfrastructurePaths.
-	InfrastructurePaths []string `yaml:"infrastructure_paths" json:"infrastructure_paths,omitempty" jsonschema:"description=Patterns (RE2) of whole paths of files that are infrastructure; empty is terraform helm kubernetes pipelines and Dockerfiles"`
+	// share of changes that touch them; empty is derive.DefaultInfrastructurePaths.
+	InfrastructurePaths []derive.Pattern `yaml:"infrastructure_paths" json:"infrastructure_paths,omitempty" jsonschema:"description=Patterns (RE2) of whole paths of files that are infrastructure; empty is terraform helm kubernetes pipelines and Dockerfiles"`
 }
 
 // Publish says what others are told.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/headway-metrics/headway/pipeline/derive"
 	"github.com/headway-metrics/headway/schema"
 	"github.com/headway-metrics/headway/schema/metrics"
 )
@@ -95,9 +96,7 @@ func (c *Config) Validate() error {
 			errs = append(errs, c.placed("metrics.", err)...)
 		}
 	}
-	if _, err := metrics.InfrastructurePaths(c.Metrics.InfrastructurePaths); err != nil {
-		errs = append(errs, c.placed("metrics.", err)...)
-	}
+	errs = append(errs, c.placed("metrics.", derive.CheckInfrastructurePaths(c.Metrics.InfrastructurePaths))...)
 	if t := c.Publish.CDEvents.Topic; t != "" && !validTopic.MatchString(t) {
 		bad("publish.cdevents.topic", "%q is no name of a topic; write letters, digits, dots and dashes, such as headway.cdevents", t)
 	} else if schema.OwnTopic(t) {

@@ -16,7 +16,7 @@ import (
 const kinds = `
 	merge commit, squash, rebase, fast-forward, request into a request's branch, branch unknown,
 	trunk without requests, first parents only, requests only, cherry-pick of a commit, cherry-pick of a request,
-	paths of a monorepo, paths unknown, reviewed, start unknown, ends before it begins,
+	paths of a monorepo, paths unknown, infrastructure, files unknown, reviewed, start unknown, ends before it begins,
 	first release of an old service, first release of a new service, several changes in one release,
 	several regions, failed deployment, retried deployment, cancelled deployment, running deployment, staging,
 	version again, version without commit, version by tag, commit never arrived, overtaken deployment,
@@ -50,6 +50,8 @@ func (c *census) count(h *history, out derive.Output) {
 	see(h.opt.DirectCommits == derive.DirectFirstParent, "first parents only")
 	see(h.opt.DirectCommits == derive.DirectOff, "requests only")
 	see(len(h.in.Service.Paths) > 0 && len(out.Changes) > 0, "paths of a monorepo")
+	see(slices.ContainsFunc(out.Changes, func(c schema.ChangeDeployed) bool { return c.InfrastructurePath != "" }), "infrastructure")
+	see(slices.ContainsFunc(out.Changes, func(c schema.ChangeDeployed) bool { return c.FilesKnown == 0 }), "files unknown")
 	deployments := map[string]schema.Deployment{}
 	for _, d := range h.in.Deployments {
 		deployments[d.DeploymentID] = d

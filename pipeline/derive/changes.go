@@ -40,6 +40,9 @@ type book struct {
 	walker *walker
 	// based: a release has shown what was in production before the next.
 	based bool
+	// infrastructure says of the paths looked at whether they are: many commits touch
+	// the same files.
+	infrastructure map[string]bool
 }
 
 func newBook(r *Repo) *book {
@@ -47,6 +50,7 @@ func newBook(r *Repo) *book {
 	return &book{
 		repo: r, first: filled(len(r.graph.commits)), by: filled(changes),
 		rows: make([]*schema.ChangeDeployed, changes), copied: map[int32]bool{}, walker: newWalker(r.graph),
+		infrastructure: map[string]bool{},
 	}
 }
 
@@ -274,14 +278,16 @@ func (c *claims) row(b *book, r *release, change int32) *schema.ChangeDeployed {
 		DeployedAt:  r.row.FinishedAt,
 	}
 	var landed *time.Time
-	if k, ok := b.repo.isCommit(change); ok {
-		commit := &b.repo.graph.commits[k]
+	result, ok := b.repo.isCommit(change)
+	if ok {
+		commit := &b.repo.graph.commits[result]
 		landed = &commit.CommittedAt
 		out.ChangeID = b.repo.id + "@" + commit.SHA
 		out.Kind, out.Title, out.URL = schema.ChangeKindCommit, commit.Title, commit.URL
 		out.FirstCommitAt = &commit.AuthoredAt
 	} else {
 		q := &b.repo.requests[change]
+		result = q.merge
 		out.ChangeID = q.ChangeID
 		out.Kind, out.Title, out.URL = schema.ChangeKindRequest, q.Title, q.URL
 		out.FirstCommitAt, out.FirstReviewAt, out.MergedAt = q.firstCommit, q.firstReview, q.MergedAt
@@ -290,7 +296,32 @@ func (c *claims) row(b *book, r *release, change int32) *schema.ChangeDeployed {
 		}
 	}
 	measure(out, landed, c.in.Now)
+	c.infrastructure(b, out, result)
 	return out
+}
+
+// infrastructure notes the first file of infrastructure that the resulting commit
+// touches. A merge commit without files is one whose sender does not list them.
+func (c *claims) infrastructure(b *book, out *schema.ChangeDeployed, result int32) {
+	if result == none {
+		return
+	}
+	commit := &b.repo.graph.commits[result]
+	if commit.PathsKnown == 0 || (len(commit.Paths) == 0 && len(commit.Parents) > 1) {
+		return
+	}
+	out.FilesKnown = 1
+	for _, path := range commit.Paths {
+		is, seen := b.infrastructure[path]
+		if !seen {
+			is = slices.ContainsFunc(c.opt.InfrastructurePaths, func(p Pattern) bool { return p.match(path) })
+			b.infrastructure[path] = is
+		}
+		if is {
+			out.InfrastructurePath = path
+			return
+		}
+	}
 }
 
 // touches says whether a change touches the service's paths, and what is not

@@ -88,6 +88,8 @@ func (c *content) change(r *schema.ChangeDeployed) uint64 {
 	for _, s := range []*float64{r.CodingSeconds, r.PickupSeconds, r.ReviewSeconds, r.DeploySeconds, r.LeadSeconds, r.MergeToProductionSecs} {
 		c.seconds(s)
 	}
+	c.flags(r.FilesKnown)
+	c.text(r.InfrastructurePath)
 	return c.sum()
 }
 

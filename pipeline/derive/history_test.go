@@ -84,8 +84,8 @@ func (h *history) commit(parents ...string) *schema.Commit {
 	c := schema.Commit{Repo: repo, SHA: h.sha(), Parents: parents, AuthoredAt: at, CommittedAt: at, PathsKnown: 1}
 	c.Title = "commit " + c.SHA[:6]
 	if len(parents) < 2 {
-		for _, p := range []string{"shop/main.go", "pay/main.go", "shopping/x"} {
-			if h.chance(40) {
+		for _, p := range []string{"shop/main.go", "pay/main.go", "shopping/x", "shop/helm/values.yaml"} {
+			if h.chance(35) {
 				c.Paths = append(c.Paths, p)
 			}
 		}

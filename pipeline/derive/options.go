@@ -53,6 +53,20 @@ type Options struct {
 	DirectCommits string `yaml:"direct_commits" json:"direct_commits,omitempty" jsonschema:"enum=all,enum=first_parent,enum=off,default=all"`
 	// CacheCommits bounds the commits kept in memory between derivations.
 	CacheCommits int `yaml:"cache_commits" json:"cache_commits,omitempty" jsonschema:"description=Commits kept in memory between derivations,default=500000"`
+	// InfrastructurePaths match the whole paths of files that describe infrastructure,
+	// deployment or pipelines. A configuration has them among its metrics.
+	InfrastructurePaths []Pattern `yaml:"-" json:"-"`
+}
+
+// DefaultInfrastructurePaths are those of an empty configuration.
+func DefaultInfrastructurePaths() []Pattern {
+	return []Pattern{
+		mustPattern(`(.*/)?(terraform|helm|charts|k8s|kubernetes)/.*`),
+		mustPattern(`.*\.(tf|tfvars)`),
+		mustPattern(`\.github/workflows/.*`),
+		mustPattern(`(.*/)?\.gitlab-ci\.yml`),
+		mustPattern(`(.*/)?(Dockerfile|Jenkinsfile)(\..*)?`),
+	}
 }
 
 // TierRule gives environments a tier. Empty Service and Repo match all.
@@ -78,6 +92,15 @@ func NewPattern(text string) (Pattern, error) {
 	return Pattern{text: text, re: re}, nil
 }
 
+// mustPattern is for patterns of the code itself.
+func mustPattern(text string) Pattern {
+	p, err := NewPattern(text)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
 // UnmarshalText takes what a configuration file says. A text that is no pattern
 // is found by Options.Validate, which can say where it stands.
 func (p *Pattern) UnmarshalText(b []byte) error {
@@ -92,6 +115,20 @@ func (p *Pattern) UnmarshalText(b []byte) error {
 // MarshalText is the pattern as it was written.
 func (p Pattern) MarshalText() ([]byte, error) { return []byte(p.text), nil }
 
+// String is the pattern as it was written.
+func (p Pattern) String() string { return p.text }
+
+// CheckInfrastructurePaths names every text that is no pattern, and what would do.
+func CheckInfrastructurePaths(patterns []Pattern) error {
+	var errs []error
+	for i, p := range patterns {
+		if _, err := NewPattern(p.text); err != nil || p.text == "" {
+			errs = append(errs, fmt.Errorf("infrastructure_paths[%d]: %q is no pattern; use RE2 syntax, such as terraform/.*", i, p.text))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func (p Pattern) match(s string) bool { return p.re != nil && p.re.MatchString(s) }
 
 // DefaultOptions are those of an empty configuration.
@@ -104,6 +141,8 @@ func DefaultOptions() Options {
 		BaselineDays:  90,
 		DirectCommits: DirectAll,
 		CacheCommits:  500_000,
+
+		InfrastructurePaths: DefaultInfrastructurePaths(),
 	}
 }
 
@@ -145,6 +184,7 @@ func (o Options) Validate() error {
 	if o.CacheCommits < 0 {
 		bad("cache_commits: %d is negative; use 0 or more", o.CacheCommits)
 	}
+	errs = append(errs, CheckInfrastructurePaths(o.InfrastructurePaths))
 	return errors.Join(errs...)
 }
 

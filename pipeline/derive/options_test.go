@@ -25,6 +25,7 @@ func TestOptionsSayWhatIsWrong(t *testing.T) {
 		"baseline_days: -1":          func(o *derive.Options) { o.BaselineDays = -1 },
 		"direct_commits: \"some\"":   func(o *derive.Options) { o.DirectCommits = "some" },
 		"cache_commits: -1":          func(o *derive.Options) { o.CacheCommits = -1 },
+		"infrastructure_paths[1]":    func(o *derive.Options) { o.InfrastructurePaths = make([]derive.Pattern, 2) },
 	} {
 		o := derive.DefaultOptions()
 		change(&o)

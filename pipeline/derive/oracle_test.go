@@ -400,6 +400,18 @@ func (o *oracle) change(id, rule string, r *oracleRelease) *schema.ChangeDeploye
 		row.Kind, row.Title, row.FirstCommitAt = schema.ChangeKindCommit, c.Title, &c.AuthoredAt
 		landed = &c.CommittedAt
 	}
+	result := strings.TrimPrefix(id, repo+"@")
+	if m := o.requests[id]; m != nil {
+		result = m.merge
+	}
+	if c := o.commits[result]; c.PathsKnown == 1 && (len(c.Paths) > 0 || len(c.Parents) != 2) {
+		row.FilesKnown = 1
+		for _, p := range c.Paths {
+			if row.InfrastructurePath == "" && strings.Contains(p, "/helm/") {
+				row.InfrastructurePath = p
+			}
+		}
+	}
 	seconds := func(from, to *time.Time) *float64 {
 		if from == nil || to == nil || to.Sub(*from) < 0 {
 			return nil
