@@ -17,7 +17,7 @@ func chosen(m figure) []string {
 	var out []string
 	for _, d := range m.choices {
 		if m.Has(d) {
-			out = append(out, fmt.Sprintf("$__conditionalAll(%[1]s IN (${%[1]s:singlequote}), $%[1]s)", d))
+			out = append(out, fmt.Sprintf("$__conditionalAll(%s, $%s)", m.Among(d, fmt.Sprintf("${%s:singlequote}", d)), d))
 		}
 	}
 	return out

@@ -28,7 +28,7 @@ sources:
   jira:
     url: https://acme.atlassian.net
     webhook_secrets: ['${file:secrets/jira}']
-    fields: {team: %s, category: %s, theme: %s, capability: %s}
+    fields: {team: %s, category: %s, theme: %s, capability: %s, service: %s}
     rules:
       - {issue_types: [%s], type: support}
       - {issue_types: [%s], type: feature}
@@ -53,7 +53,7 @@ sources:
 
 catalog:
   capabilities:
-`, d.dir, d.ports(), sample.FieldTeam, sample.FieldCategory, sample.FieldTheme, sample.FieldCapability,
+`, d.dir, d.ports(), sample.FieldTeam, sample.FieldCategory, sample.FieldTheme, sample.FieldCapability, sample.FieldService,
 		types["support"], types["feature"], types["bug"], types["request"], d.backstage.Addr, d.hoursSinceStart(), plugins(d.History), repos.CLI, repos.Config)
 	for _, c := range d.History.Capabilities {
 		fmt.Fprintf(&b, "    - {id: %s, name: %s", c.ID, c.Name)

@@ -55,7 +55,7 @@ func (h *History) api() []Delivery {
 		if r.ByCommand {
 			out = append(out, apiDelivery(r.CompletedAt, "/v1/requests", object{
 				"id": r.ID, "capability": r.Template.Capability, "template": r.Template.ID, "channel": "self_service", "status": r.Status,
-				"team": r.Team, "actor": "backstage:user:default/" + r.Actor, "dry_run": r.DryRun, "created_at": stamp(r.CreatedAt),
+				"team": r.Team, "service": r.Service, "actor": "backstage:user:default/" + r.Actor, "dry_run": r.DryRun, "created_at": stamp(r.CreatedAt),
 				"completed_at": stamp(r.CompletedAt), "minutes_saved": r.Template.MinutesSaved,
 			}))
 		}

@@ -177,13 +177,17 @@ func (r *Request) task() object {
 }
 
 func (r *Request) events() []object {
+	output := object{}
+	if r.Service != "" {
+		output["entityRef"] = "component:default/" + r.Service
+	}
 	event := func(id int, kind string, at time.Time, b object) object {
 		return object{"id": id, "taskId": r.ID, "type": kind, "createdAt": at.UTC().Format("2006-01-02T15:04:05.000Z"), "body": b, "isTaskRecoverable": false}
 	}
 	return []object{
 		event(1, "log", r.CreatedAt, object{"message": "Starting up task with 1 steps"}),
 		event(2, "log", r.CreatedAt.Add(time.Second), object{"message": "Beginning step Create", "stepId": "create", "status": "processing"}),
-		event(3, "completion", r.CompletedAt, object{"message": "Run completed with status: " + r.Status, "output": object{}, "status": r.Status}),
+		event(3, "completion", r.CompletedAt, object{"message": "Run completed with status: " + r.Status, "output": output, "status": r.Status}),
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	FieldCategory   = "customfield_10051"
 	FieldTheme      = "customfield_10052"
 	FieldCapability = "customfield_10053"
+	FieldService    = "customfield_10054"
 )
 
 func jiraStamp(t time.Time) any {
@@ -84,7 +85,8 @@ func (t *Ticket) delivery(at time.Time, event, status, before string) Delivery {
 				"summary": t.Title, "issuetype": object{"id": "10001", "name": IssueTypes()[t.Type], "subtask": false},
 				"project": object{"id": "10010", "key": "PLAT", "name": "Platform desk", "projectTypeKey": "service_desk"},
 				"status":  jiraStatus(status), "priority": object{"id": "3", "name": "Medium"}, "labels": []string{}, "components": []object{},
-				FieldTeam: option(t.Team), FieldCategory: option(t.Category), FieldTheme: option(t.Theme), FieldCapability: option(t.Capability),
+				FieldTeam: option(t.Team), FieldCategory: option(t.Category), FieldTheme: option(t.Theme),
+				FieldCapability: option(t.Capability), FieldService: option(t.Service),
 				"created": jiraStamp(t.CreatedAt), "updated": jiraStamp(at), "resolutiondate": resolved, "resolution": resolution,
 				"reporter": object{"accountId": "5b10ac8d82e05b22cc7d4ef5", "displayName": "Reporter", "accountType": "atlassian"},
 				"assignee": nil, "duedate": nil, "description": "Please help.",

@@ -231,6 +231,7 @@ type Ticket struct {
 	Category   string
 	Theme      string
 	Capability string
+	Service    string // "" when it names none
 	CreatedAt  time.Time
 	RepliedAt  time.Time
 	ResolvedAt time.Time
@@ -259,6 +260,7 @@ type Request struct {
 	ByCommand   bool
 	Template    Template
 	Team        string
+	Service     string // made by it or made for it; "" when it names none
 	Actor       string
 	Status      string // completed, failed, cancelled
 	DryRun      bool

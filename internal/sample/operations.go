@@ -130,6 +130,38 @@ func (h *History) sortTickets() {
 	slices.SortStableFunc(h.Tickets, func(a, b *Ticket) int { return a.CreatedAt.Compare(b.CreatedAt) })
 }
 
+// nameWhatItIsAbout gives tickets and databases the service that they are for, where
+// somebody filled it in, and tickets the capability that goes with what they say.
+func (h *History) nameWhatItIsAbout() {
+	d := newDice(h.Seed, "services named")
+	name := func(team string, at time.Time) string {
+		var own []string
+		for _, s := range h.Services {
+			if s.OwnerAt(at) == team && !s.CreatedAt.After(at) {
+				own = append(own, s.ID)
+			}
+		}
+		if len(own) == 0 || d.chance(0.4) {
+			return ""
+		}
+		return pick(d, own)
+	}
+	capabilities := map[string]string{
+		"database": "managed-database", "deploy": "deploy-pipeline", "faster builds": "deploy-pipeline", "preview environments": "preview-environments",
+	}
+	for _, t := range h.Tickets {
+		t.Service = name(t.Team, t.CreatedAt)
+		if t.Capability == "" {
+			t.Capability = capabilities[t.Category+t.Theme]
+		}
+	}
+	for _, r := range h.Requests {
+		if r.ByCommand {
+			r.Service = name(r.Team, r.CreatedAt)
+		}
+	}
+}
+
 func (h *History) makePlatformUse() {
 	d := newDice(h.Seed, "platform")
 	streams := h.Teams[:len(h.Teams)-1]
@@ -154,7 +186,8 @@ func (h *History) makePlatformUse() {
 	for _, s := range h.Services {
 		if !s.CreatedAt.IsZero() {
 			run(s.Owners[0].Team, h.Templates[0], s.CreatedAt.Add(-20*time.Minute))
-			h.Requests[len(h.Requests)-1].Status = "completed"
+			made := h.Requests[len(h.Requests)-1]
+			made.Status, made.Service = "completed", s.ID
 			if s.ID == handMade {
 				h.Requests = h.Requests[:len(h.Requests)-1]
 			}

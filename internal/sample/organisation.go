@@ -26,6 +26,7 @@ func Generate(seed uint64, end time.Time) *History {
 	h.makePlatformUse()
 	h.makeFallbacks()
 	h.sortTickets()
+	h.nameWhatItIsAbout()
 	h.makeWorkloads()
 	h.makeAnswers()
 	h.makeSecurity()

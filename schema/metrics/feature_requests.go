@@ -1,13 +1,14 @@
 package metrics
 
 // featureDimensions are those of the tickets that ask for a feature.
-func featureDimensions() []Dimension { return []Dimension{Team, Theme, Status} }
+func featureDimensions() []Dimension { return []Dimension{Team, Service, Capability, Theme, Status} }
 
 // featureRows are the tickets that ask for a feature; columns are value,
 // numerator and denominator.
 func featureRows(columns string) string {
 	return `
-SELECT created_at AS at, if(team_id = '', '(none)', team_id) AS team, if(theme = '', '(none)', toString(theme)) AS theme,
+SELECT created_at AS at, if(team_id = '', '(none)', team_id) AS team, if(service_id = '', '(none)', toString(service_id)) AS service,
+  if(capability_id = '', '(none)', toString(capability_id)) AS capability, if(theme = '', '(none)', toString(theme)) AS theme,
   if(status = '', '(none)', toString(status)) AS status,
   ` + columns + `, 0 AS censored, ticket_id AS subject, title, url,
   if(theme = '(none)', 'untagged', 'tagged') AS rule, concat(status, if(resolved_at IS NULL, '', concat(', resolved ', toString(resolved_at), ' UTC'))) AS evidence,

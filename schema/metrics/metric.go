@@ -1,6 +1,9 @@
 package metrics
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Unit says what a value counts.
 type Unit string
@@ -78,6 +81,9 @@ const (
 	// Hidden is the label of the answers of all teams below the survey
 	// threshold, together (invariant 8).
 	Hidden = "(hidden)"
+	// All is the label, in a dimension that a row does not have, of a row that
+	// stands beside every value of it.
+	All = "(all)"
 )
 
 // Aggregation is the way a metric's rows become a value.
@@ -151,6 +157,9 @@ type Metric struct {
 	// may have several environments it has a column environments too, an array that
 	// is never empty, and placeEnvironment where environment comes from.
 	rows string
+	// beside are the dimensions of which some rows stand beside every value, with the
+	// array of those values. Such rows have placeBeside in the dimension's place.
+	beside map[Dimension]string
 	// distinct is the expression of which one row per bucket and group counts
 	// ("" counts every row); of several, the one with the highest numerator.
 	distinct string
@@ -238,3 +247,12 @@ func ByID(id string) (Metric, bool) {
 
 // Has reports whether points can be split and filtered by d.
 func (m Metric) Has(d Dimension) bool { return slices.Contains(m.Dimensions, d) }
+
+// Among is the condition that a row has one of a list of values in a dimension, or
+// stands beside all of them. The list is SQL, as in Slice.
+func (m Metric) Among(d Dimension, values string) string {
+	if _, ok := m.beside[d]; ok {
+		return fmt.Sprintf("%[1]s IN (%[2]s, '%[3]s')", d, values, All)
+	}
+	return fmt.Sprintf("%s IN (%s)", d, values)
+}

@@ -138,7 +138,7 @@ func (m Metric) conditions(filters map[Dimension][]string, by []Dimension, args 
 			out = append(out, fmt.Sprintf("hasAny(environments, [%s])", strings.Join(names, ", ")))
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s IN (%s)", d, strings.Join(names, ", ")))
+		out = append(out, m.Among(d, strings.Join(names, ", ")))
 	}
 	return out
 }

@@ -12,7 +12,7 @@ func securityScanCoverage() Metric {
 			"One scan of any tool and kind covers a workload: a scan for secrets does not find old packages.",
 			"What no inventory sees is in neither number.",
 		},
-		Unit: UnitRatio, Direction: Up, Dimensions: workloadDimensions(), Aggregation: Ratio,
+		Unit: UnitRatio, Direction: Up, Dimensions: []Dimension{Team, Service, Cluster}, Aggregation: Ratio,
 		rows: `
 SELECT at, team, service, cluster, CAST(NULL, 'Nullable(Float64)') AS value, scanned AS numerator, 1 AS denominator, 0 AS censored,
   workload_id AS subject, name AS title, url, if(scanned, 'scanned', 'not scanned') AS rule,

@@ -26,9 +26,10 @@ func selfServiceFallback() Metric {
 			fmt.Sprintf("Values of the last %d days are provisional: the ticket may still come.", fallbackDays),
 			"Dry runs and runs of no known team do not count.",
 		},
-		Unit: UnitRatio, Direction: Down, Dimensions: []Dimension{Team, Capability, Template}, Aggregation: Ratio, lateDays: fallbackDays,
+		Unit: UnitRatio, Direction: Down, Dimensions: []Dimension{Team, Service, Capability, Template}, Aggregation: Ratio, lateDays: fallbackDays,
 		rows: fmt.Sprintf(`
-SELECT r.failed AS at, if(r.team = '', '(none)', r.team) AS team, if(r.capability = '', '(none)', r.capability) AS capability, r.template AS template,
+SELECT r.failed AS at, if(r.team = '', '(none)', r.team) AS team, if(r.service = '', '(none)', r.service) AS service,
+  if(r.capability = '', '(none)', r.capability) AS capability, r.template AS template,
   CAST(NULL, 'Nullable(Float64)') AS value, n.hit AS numerator, 1 AS denominator, 0 AS censored, r.id AS subject, r.id AS title, r.url AS url,
   multiIf(n.hit = 0, 'no ticket', n.unnamed = 0, 'ticket about the capability', 'ticket of the team') AS rule,
   if(n.hit = 0, '', concat('ticket ', n.ticket, ' ', toString(n.opened), ' UTC')) AS evidence,
@@ -46,7 +47,7 @@ LEFT JOIN (
   WHERE t.opened >= f.failed AND t.opened < addDays(f.failed, %[4]d)
   GROUP BY f.id
 ) AS n ON n.id = r.id`, fmt.Sprintf(`
-  SELECT request_id AS id, ifNull(completed_at, created_at) AS failed, team_id AS team, toString(capability_id) AS capability,
+  SELECT request_id AS id, ifNull(completed_at, created_at) AS failed, team_id AS team, toString(service_id) AS service, toString(capability_id) AS capability,
     %s AS template, dry_run, url
   FROM resolved_requests FINAL WHERE status = 'failed' AND channel = 'self_service' AND failed >= {{from}} AND failed < {{to}}`, templateName("template")),
 			fallbackSpan("created_at"), fallbackSpan("failed"), fallbackDays),

@@ -102,16 +102,28 @@ func (m Metric) within(s Slice, w window, from string) string {
 }
 
 // rowsIn is the SQL of the metric's rows in a window: one for every environment of
-// a release when split by it, else one with all of them.
+// a release when split by it, else one with all of them; and one for every value
+// that a row stands beside when split by them, else one.
 func (m Metric) rowsIn(w window, by ...Dimension) string {
 	environment := "arrayStringConcat(environments, ', ')"
 	if slices.Contains(by, Environment) {
 		environment = "arrayJoin(environments)"
 	}
-	return strings.ReplaceAll(w.expand(m.rows), placeEnvironment, environment)
+	rows := strings.ReplaceAll(m.rows, placeEnvironment, environment)
+	for d, values := range m.beside {
+		one := "'" + All + "'"
+		if slices.Contains(by, d) {
+			one = "arrayJoin(" + values + ")"
+		}
+		rows = strings.ReplaceAll(rows, placeBeside(d), one)
+	}
+	return w.expand(rows)
 }
 
 // placeEnvironment is where the rows of a metric of releases have environment.
 const placeEnvironment = "{{environment}}"
+
+// placeBeside is where rows have a dimension of which they stand beside every value.
+func placeBeside(d Dimension) string { return "{{beside " + string(d) + "}}" }
 
 func (m Metric) countsZeroDays() bool { return m.Aggregation == Rate || m.Aggregation == DayShare }

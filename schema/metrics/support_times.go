@@ -6,10 +6,10 @@ func ticketDuration(id, title, question, definition, end, open string) Metric {
 		ID: id, Version: 1, Title: title, Question: question, Definition: definition,
 		HowToRead: "Lower is better. Look at the 90th percentile too: the slow tickets are those that people remember.",
 		Caveats:   []string{"Tickets that have not come so far are counted beside the median, not in it."},
-		Unit:      UnitSeconds, Direction: Down, Dimensions: []Dimension{Team, Category, Capability}, Aggregation: Median,
+		Unit:      UnitSeconds, Direction: Down, Dimensions: []Dimension{Team, Service, Category, Capability}, Aggregation: Median,
 		rows: `
-SELECT created_at AS at, if(team_id = '', '(none)', team_id) AS team, if(category = '', '(none)', toString(category)) AS category,
-  if(capability_id = '', '(none)', toString(capability_id)) AS capability,
+SELECT created_at AS at, if(team_id = '', '(none)', team_id) AS team, if(service_id = '', '(none)', toString(service_id)) AS service,
+  if(category = '', '(none)', toString(category)) AS category, if(capability_id = '', '(none)', toString(capability_id)) AS capability,
   if(` + end + ` >= created_at, dateDiff('millisecond', created_at, ` + end + `) / 1000, NULL) AS value, 0 AS numerator, 0 AS denominator,
   ` + end + ` IS NULL AS censored, ticket_id AS subject, title, url, if(censored, '` + open + `', '') AS rule,
   concat(toString(status), if(reopened > 0, concat(', reopened ', toString(reopened), ' times'), '')) AS evidence,

@@ -6,6 +6,7 @@ func workloadRows(band string) string {
 	return `
 SELECT toTimeZone(toDateTime64(toDate(day), 3, {{zone}}), 'UTC') AS at, if(team_id = '', '(none)', team_id) AS team,
   if(service_id = '', '(none)', service_id) AS service, toString(cluster) AS cluster,
+  if(environment = '', '(none)', toString(environment)) AS environment,
   CAST(NULL, 'Nullable(Float64)') AS value, on_platform = '` + band + `' AS numerator, 1 AS denominator, 0 AS censored,
   workload_id AS subject, concat(namespace, '/', name) AS title, url, concat('on platform: ', on_platform) AS rule,
   concat('snapshot of ', toString(toDate(day))) AS evidence,
@@ -22,4 +23,4 @@ const lastSnapshots = `
   ) WHERE at >= {{from}} AND at < {{to}} GROUP BY cluster, {{bucket}}
 `
 
-func workloadDimensions() []Dimension { return []Dimension{Team, Service, Cluster} }
+func workloadDimensions() []Dimension { return []Dimension{Team, Service, Cluster, Environment} }

@@ -1,17 +1,22 @@
 package oracle
 
 import (
+	"cmp"
 	"time"
+
+	"github.com/headway-metrics/headway/internal/sample"
 )
 
 // platform are the metrics of what the platform offers.
 func (o *Oracle) platform() []metric {
+	request := []string{"team", "service", "capability", "channel", "template"}
 	return []metric{
 		{id: "teams_using_capabilities", aggregation: ratio, dims: []string{"team", "capability"}, once: "team", rows: o.using},
 		{id: "new_capability_adoption", aggregation: ratio, dims: []string{"team", "capability"}, rows: o.adoption},
-		{id: "self_service_ratio", aggregation: ratio, dims: []string{"team", "capability"}, rows: o.requests},
-		{id: "workloads_on_platform", aggregation: ratio, dims: []string{"team", "service", "cluster"}, rows: o.workloads},
-		{id: "support_ticket_volume", aggregation: perHundred, dims: []string{"team", "category"}, once: "subject", rows: o.support},
+		{id: "self_service_ratio", aggregation: ratio, dims: request, rows: o.requests},
+		{id: "request_wait", aggregation: median, dims: request, rows: o.requests},
+		{id: "workloads_on_platform", aggregation: ratio, dims: []string{"team", "service", "cluster", "environment"}, rows: o.workloads},
+		{id: "support_ticket_volume", aggregation: perHundred, dims: []string{"team", "service", "category", "capability"}, once: "subject", rows: o.support},
 	}
 }
 
@@ -79,12 +84,16 @@ func (o *Oracle) requests(from, to time.Time) []row {
 	var out []row
 	for _, r := range o.history.Requests {
 		if r.Status == "completed" && !r.DryRun && within(r.CompletedAt, from, to) {
-			out = append(out, row{dims: map[string]string{"team": r.Team, "capability": r.Template.Capability}, num: 1, den: 1})
+			dims := requestDims(r)
+			dims["channel"] = "self_service"
+			out = append(out, row{dims: dims, value: seconds(r.CreatedAt, r.CompletedAt), num: 1, den: 1})
 		}
 	}
 	for _, t := range o.history.Tickets {
 		if t.Type == "request" && within(t.ResolvedAt, from, to) {
-			out = append(out, row{dims: map[string]string{"team": t.Team, "capability": t.Capability}, den: 1})
+			dims := ticketDims(t)
+			dims["channel"], dims["template"] = "manual", none
+			out = append(out, row{dims: dims, value: seconds(t.CreatedAt, t.ResolvedAt), den: 1})
 		}
 	}
 	return out
@@ -92,9 +101,9 @@ func (o *Oracle) requests(from, to time.Time) []row {
 
 // workload is a line of the last inventory of its cluster in a bucket.
 type workload struct {
-	at                          time.Time
-	team, service, cluster, key string
-	onPlatform                  bool
+	at                                       time.Time
+	team, service, cluster, environment, key string
+	onPlatform                               bool
 }
 
 func (o *Oracle) inventory(from, to time.Time) []workload {
@@ -107,7 +116,7 @@ func (o *Oracle) inventory(from, to time.Time) []workload {
 	var out []workload
 	for _, w := range o.history.Workloads {
 		if w.Day.Equal(last[w.Cluster]) && !w.PlatformOwned && w.Environment == "production" {
-			out = append(out, workload{w.Day, w.Service.OwnerAt(w.Day), w.Service.ID, w.Cluster, w.Cluster + "/" + w.Name, w.OnPlatform == "yes"})
+			out = append(out, workload{w.Day, w.Service.OwnerAt(w.Day), w.Service.ID, w.Cluster, w.Environment, w.Cluster + "/" + w.Name, w.OnPlatform == "yes"})
 		}
 	}
 	return out
@@ -116,32 +125,44 @@ func (o *Oracle) inventory(from, to time.Time) []workload {
 func (o *Oracle) workloads(from, to time.Time) []row {
 	var out []row
 	for _, w := range o.inventory(from, to) {
-		dims := map[string]string{"team": w.team, "service": w.service, "cluster": w.cluster}
+		dims := map[string]string{"team": w.team, "service": w.service, "cluster": w.cluster, "environment": w.environment}
 		out = append(out, row{at: w.at, dims: dims, num: truth(w.onPlatform), den: 1})
 	}
 	return out
 }
 
-// support: tickets, and beside every category all workloads on the platform.
+// support: tickets, and beside every category and every capability all workloads on
+// the platform.
 func (o *Oracle) support(from, to time.Time) []row {
 	var out []row
-	categories := map[string]bool{none: true}
+	categories, capabilities := map[string]bool{none: true}, map[string]bool{none: true}
 	for _, t := range o.history.Tickets {
 		if t.Type != "support" {
 			continue
 		}
-		categories[t.Category] = true
+		dims := ticketDims(t)
+		categories[dims["category"]], capabilities[dims["capability"]] = true, true
 		if within(t.CreatedAt, from, to) {
-			out = append(out, row{at: t.CreatedAt, dims: map[string]string{"team": t.Team, "category": t.Category}, subject: t.Key, num: 1})
+			out = append(out, row{at: t.CreatedAt, dims: dims, subject: t.Key, num: 1})
 		}
 	}
 	for _, w := range o.inventory(from, to) {
 		if !w.onPlatform {
 			continue
 		}
-		for c := range categories {
-			out = append(out, row{at: w.at, dims: map[string]string{"team": w.team, "category": c}, subject: w.key, den: 1})
+		for category := range categories {
+			for capability := range capabilities {
+				dims := map[string]string{"team": w.team, "service": w.service, "category": category, "capability": capability}
+				out = append(out, row{at: w.at, dims: dims, subject: w.key, den: 1})
+			}
 		}
 	}
 	return out
+}
+
+// ticketDims are what a ticket says of itself.
+func ticketDims(t *sample.Ticket) map[string]string {
+	return map[string]string{
+		"team": t.Team, "service": cmp.Or(t.Service, none), "category": cmp.Or(t.Category, none), "capability": cmp.Or(t.Capability, none),
+	}
 }

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 // success are the metrics of whether the platform is worth it, and of what goes
 // wrong with it.
 func (o *Oracle) success() []metric {
-	capability := []string{"team", "capability"}
+	capability, run, ticket := []string{"team", "capability"}, []string{"team", "service", "capability", "template"}, []string{"team", "service", "category", "capability"}
+	wish := []string{"team", "service", "capability", "theme", "status"}
 	return []metric{
 		{id: "reliability", aggregation: share, dims: []string{"team", "service"}, rows: o.reliability},
 		{id: "capability_retention", aggregation: ratio, dims: capability, rows: o.staying(true)},
@@ -19,12 +21,13 @@ func (o *Oracle) success() []metric {
 		{id: "capability_stickiness", aggregation: ratio, dims: capability, rows: o.stickiness},
 		{id: "template_adoption", aggregation: ratio, dims: []string{"team", "service", "template"}, rows: o.templates},
 		{id: "portal_usage", aggregation: ratio, dims: []string{"team"}, rows: o.visits},
-		{id: "self_service_fallback", aggregation: ratio, dims: []string{"team", "capability", "template"}, rows: o.fallbacks},
-		{id: "time_saved", aggregation: sum, dims: []string{"team", "capability", "template"}, rows: o.saved},
-		{id: "support_reopen_rate", aggregation: ratio, dims: []string{"team", "category"}, rows: o.reopened},
-		{id: "feature_requests", aggregation: sum, dims: []string{"team", "theme", "status"}, rows: o.wishes(func(*sample.Ticket) float64 { return 1 })},
-		{id: "feature_requests_untagged", aggregation: ratio, dims: []string{"team", "theme"}, rows: o.wishes(func(t *sample.Ticket) float64 { return truth(t.Theme == "") })},
-		{id: "feature_request_patterns", aggregation: ratio, dims: []string{"team", "theme"}, once: "team", rows: o.patterns},
+		{id: "self_service_fallback", aggregation: ratio, dims: run, rows: o.fallbacks},
+		{id: "time_saved", aggregation: sum, dims: run, rows: o.saved},
+		{id: "support_resolution_time", aggregation: median, dims: ticket, rows: o.helped},
+		{id: "support_reopen_rate", aggregation: ratio, dims: ticket, rows: o.reopened},
+		{id: "feature_requests", aggregation: sum, dims: wish, rows: o.wishes(func(*sample.Ticket) float64 { return 1 })},
+		{id: "feature_requests_untagged", aggregation: ratio, dims: wish, rows: o.wishes(func(t *sample.Ticket) float64 { return truth(t.Theme == "") })},
+		{id: "feature_request_patterns", aggregation: ratio, dims: []string{"team", "capability", "theme"}, once: "team", rows: o.patterns},
 		{id: "developers_per_platform_engineer", aggregation: share, rows: o.headcount},
 		{id: "portal_people", aggregation: perWeek, dims: []string{"team"}, rows: o.visitors},
 		{id: "onboarding", aggregation: share, dims: []string{"team"}, rows: o.newcomers(1)},
@@ -170,7 +173,9 @@ func (o *Oracle) visits(from, to time.Time) []row {
 }
 
 func requestDims(r *sample.Request) map[string]string {
-	return map[string]string{"team": r.Team, "capability": r.Template.Capability, "template": r.Template.ID}
+	return map[string]string{
+		"team": r.Team, "service": cmp.Or(r.Service, none), "capability": r.Template.Capability, "template": r.Template.ID,
+	}
 }
 
 func (o *Oracle) fallbacks(from, to time.Time) []row {
@@ -198,6 +203,17 @@ func (o *Oracle) saved(from, to time.Time) []row {
 	return out
 }
 
+// helped: support tickets until they were resolved.
+func (o *Oracle) helped(from, to time.Time) []row {
+	var out []row
+	for _, t := range o.history.Tickets {
+		if t.Type == "support" && within(t.CreatedAt, from, to) {
+			out = append(out, row{at: t.CreatedAt, dims: ticketDims(t), value: seconds(t.CreatedAt, t.ResolvedAt), open: t.ResolvedAt.IsZero()})
+		}
+	}
+	return out
+}
+
 // reopened: of a ticket that was opened again and resolved again Jira's last
 // webhook tells only that it was resolved.
 func (o *Oracle) reopened(from, to time.Time) []row {
@@ -205,17 +221,15 @@ func (o *Oracle) reopened(from, to time.Time) []row {
 	for _, t := range o.history.Tickets {
 		open := !t.ReopenedAt.IsZero()
 		if t.Type == "support" && within(t.CreatedAt, from, to) && (open || !t.ResolvedAt.IsZero()) {
-			out = append(out, row{at: t.CreatedAt, dims: map[string]string{"team": t.Team, "category": t.Category}, num: truth(open), den: 1})
+			out = append(out, row{at: t.CreatedAt, dims: ticketDims(t), num: truth(open), den: 1})
 		}
 	}
 	return out
 }
 
 func wishDims(t *sample.Ticket) map[string]string {
-	dims := map[string]string{"team": t.Team, "theme": t.Theme, "status": "To Do"}
-	if t.Theme == "" {
-		dims["theme"] = none
-	}
+	dims := ticketDims(t)
+	dims["theme"], dims["status"] = cmp.Or(t.Theme, none), "To Do"
 	switch {
 	case !t.ResolvedAt.IsZero():
 		dims["status"] = "Done"
@@ -238,12 +252,15 @@ func (o *Oracle) wishes(num func(*sample.Ticket) float64) func(from, to time.Tim
 	}
 }
 
-// patterns: every theme beside every active team.
+// patterns: every theme, of every capability that it was asked of, beside every
+// active team.
 func (o *Oracle) patterns(from, to time.Time) []row {
-	themes := map[string]bool{}
+	type wish struct{ capability, theme string }
+	of := func(t *sample.Ticket) wish { return wish{wishDims(t)["capability"], wishDims(t)["theme"]} }
+	wishes := map[wish]bool{}
 	for _, t := range o.history.Tickets {
 		if t.Type == "feature" {
-			themes[wishDims(t)["theme"]] = true
+			wishes[of(t)] = true
 		}
 	}
 	var out []row
@@ -251,11 +268,11 @@ func (o *Oracle) patterns(from, to time.Time) []row {
 		if !o.active(team.ID, to) {
 			continue
 		}
-		for theme := range themes {
+		for w := range wishes {
 			asked := slices.ContainsFunc(o.history.Tickets, func(t *sample.Ticket) bool {
-				return t.Type == "feature" && t.Team == team.ID && wishDims(t)["theme"] == theme && within(t.CreatedAt, from, to)
+				return t.Type == "feature" && t.Team == team.ID && of(t) == w && within(t.CreatedAt, from, to)
 			})
-			out = append(out, row{at: to, dims: map[string]string{"team": team.ID, "theme": theme}, num: truth(asked), den: 1})
+			out = append(out, row{at: to, dims: map[string]string{"team": team.ID, "capability": w.capability, "theme": w.theme}, num: truth(asked), den: 1})
 		}
 	}
 	return out
