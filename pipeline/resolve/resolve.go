@@ -67,6 +67,9 @@ func (r *Resolver) Handle(ctx context.Context, keys []schema.DirtyKey) error {
 			return err
 		}
 	}
+	if err := r.useBlocks(ctx, d, names); err != nil {
+		return err
+	}
 	if err := r.bring(ctx, mergeSpans("repo"), d.all, slices.Concat(d.repos, names[kindRepo]), nil); err != nil {
 		return err
 	}
@@ -101,6 +104,40 @@ func (r *Resolver) bring(ctx context.Context, t table, all bool, ids []string, n
 	return r.write(ctx, t, fmt.Sprintf("(%[1]s) IN (SELECT %[1]s FROM %[2]s WHERE %[3]s)", t.key, t.facts, t.named), args)
 }
 
+// useBlocks brings in line the blocks of the uses that were brought in line before. A
+// use that was in another block has left a tombstone there, so that no crash forgets
+// which it was; another team is of the same block.
+func (r *Resolver) useBlocks(ctx context.Context, d dirty, names map[string][]string) error {
+	t, uses := useBlocks(), factTables()[0]
+	if d.all {
+		return r.replace(ctx, t, "1", nil)
+	}
+	args, found := map[string]any{"ids": array(d.facts[uses.facts])}, len(d.facts[uses.facts]) > 0
+	for _, kind := range uses.kinds {
+		args[kind], found = array(names[kind]), found || len(names[kind]) > 0
+	}
+	if !found {
+		return nil
+	}
+	var rows []struct {
+		Capability string `ch:"capability"`
+		Block      string `ch:"block"`
+	}
+	blocks := fmt.Sprintf("SELECT DISTINCT toString(capability_id) AS capability, %[1]s AS block FROM resolved_uses WHERE %[2]s "+
+		"UNION DISTINCT SELECT toString(capability_id), %[1]s FROM capability_uses WHERE %[3]s", blockOf, uses.dirty, uses.named)
+	if err := r.store.Select(ctx, &rows, blocks, args); err != nil {
+		return fmt.Errorf("finding the blocks of uses: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	var capabilities, numbers []string
+	for _, row := range rows {
+		capabilities, numbers = append(capabilities, row.Capability), append(numbers, row.Block)
+	}
+	return r.replace(ctx, t, t.dirty, map[string]any{"capabilities": array(capabilities), "blocks": array(numbers)})
+}
+
 // any says whether there is a row that meets the condition.
 func (r *Resolver) any(ctx context.Context, table, where string, args map[string]any) (bool, error) {
 	var rows []struct {
@@ -112,33 +149,29 @@ func (r *Resolver) any(ctx context.Context, table, where string, args map[string
 	return len(rows) > 0, nil
 }
 
-// replace writes the rows of the view that meet a condition, and tombstones of those
-// that it no longer has.
+// replace writes the rows of the view that meet a condition and differ from the
+// table's, and tombstones of those that it no longer has.
 func (r *Resolver) replace(ctx context.Context, t table, where string, args map[string]any) error {
 	if t.facts != "" {
 		if found, err := r.any(ctx, t.facts, "1", nil); !found || err != nil {
 			return err
 		}
 	}
-	if err := r.write(ctx, t, where, args); err != nil {
-		return err
-	}
-	resolved := "resolved_" + t.name
-	stamp, err := r.stamp(ctx, resolved)
-	if err != nil {
-		return err
-	}
-	err = r.store.Exec(ctx, fmt.Sprintf("INSERT INTO %[1]s (%[2]s, version, is_deleted) SELECT %[2]s, {stamp:UInt64}, 1 FROM %[1]s FINAL WHERE %[3]s AND (%[2]s) NOT IN (SELECT %[2]s FROM %[4]s WHERE %[3]s)",
-		resolved, t.key, where, t.there), with(args, stamp))
-	if err != nil {
-		return fmt.Errorf("writing what is gone from %s: %w", resolved, err)
-	}
-	return nil
+	gone := fmt.Sprintf("UNION ALL SELECT * REPLACE ({stamp:UInt64} AS version, 1 AS is_deleted) FROM resolved_%[1]s FINAL WHERE %[3]s AND (%[2]s) NOT IN (SELECT %[2]s FROM %[4]s WHERE %[3]s)",
+		t.name, t.key, where, t.there)
+	return r.insert(ctx, t, where, gone, args)
 }
 
-// write writes those rows of the view which differ from the table's, in one
-// statement, because millions of rows need not come here and go back.
+// write writes the rows of the view that meet a condition and differ from the table's.
 func (r *Resolver) write(ctx context.Context, t table, where string, args map[string]any) error {
+	return r.insert(ctx, t, where, "", args)
+}
+
+// insert writes those rows of the view which differ from the table's, and others, in
+// one statement: millions of rows need not come here and go back, and a row that moves in
+// the table's order is not there twice, nor gone, in between. What is written is in
+// that order, so that its parts do not overlap.
+func (r *Resolver) insert(ctx context.Context, t table, where, others string, args map[string]any) error {
 	resolved := "resolved_" + t.name
 	stamp, err := r.stamp(ctx, resolved)
 	if err != nil {
@@ -149,8 +182,8 @@ func (r *Resolver) write(ctx context.Context, t table, where string, args map[st
 		differs = ""
 	}
 	// Of a NULL it must be told too whether it differs.
-	err = r.store.Exec(ctx, fmt.Sprintf("INSERT INTO %s SELECT *, {stamp:UInt64}, 0 FROM owned_%s WHERE %s%s SETTINGS transform_null_in = 1",
-		resolved, t.name, where, differs), with(args, stamp))
+	err = r.store.Exec(ctx, fmt.Sprintf("INSERT INTO %[1]s SELECT * FROM (SELECT *, {stamp:UInt64} AS version, 0 AS is_deleted FROM owned_%[2]s WHERE %[3]s%[4]s %[5]s) ORDER BY %[6]s "+
+		"SETTINGS transform_null_in = 1, max_bytes_before_external_sort = 500000000", resolved, t.name, where, differs, others, t.key), with(args, stamp))
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", resolved, err)
 	}

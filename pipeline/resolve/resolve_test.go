@@ -226,9 +226,9 @@ func (w *world) facts(round int) []schema.Fact {
 		completed := w.day()
 		ns := w.name("w", 9)
 		out = append(out, c,
-			&schema.CapabilityUse{Meta: w.meta(), UseID: id, CapabilityID: "c", At: w.day(), Qualifying: 1, TeamRef: w.team(), ServiceRef: w.service(), Actor: w.name("github:p", 9)},
+			&schema.CapabilityUse{Meta: w.meta(), UseID: id, CapabilityID: w.name("c", 3), At: w.day(), Qualifying: uint8(min(w.random.IntN(5), 1)), TeamRef: w.team(), ServiceRef: w.service(), Actor: w.name("github:p", 9)},
 			&schema.Request{Meta: w.meta(), RequestID: id, CreatedAt: w.day(), CompletedAt: []*time.Time{nil, &completed}[i%2], TeamRef: w.team(), ServiceRef: w.service(), Actor: w.name("github:p", 9)},
-			&schema.Ticket{Meta: w.meta(), TicketID: id, CreatedAt: w.day(), TeamRef: w.team(), ServiceRef: w.service()},
+			&schema.Ticket{Meta: w.meta(), TicketID: id, Type: w.name("type", 3), CreatedAt: w.day(), TeamRef: w.team(), ServiceRef: w.service()},
 			&schema.Workload{Meta: w.meta(), WorkloadID: "k8s:" + ns, Day: w.midnight(), Namespace: "ns", Name: ns, TeamRef: w.team(), ServiceRef: w.service()},
 			&schema.PolicyResult{Meta: w.meta(), ResultID: id, Day: w.midnight(), At: w.day(), Outcome: schema.PolicyFail, Workload: w.workload(), TeamRef: w.team(), ServiceRef: w.service()},
 			&schema.Cost{Meta: w.meta(), CostID: id, Day: w.midnight(), Amount: 3, Currency: "EUR", Workload: w.workload(), TeamRef: w.team(), ServiceRef: w.service()})

@@ -65,9 +65,9 @@ func fact(facts, key, dirty string, kinds ...string) table {
 // factTables are the tables of one row a fact.
 func factTables() []table {
 	return []table{
-		fact("capability_uses", "use_id", "use_id IN {ids:Array(String)}", kindService, kindTeam, kindActor),
-		fact("requests", "request_id", "request_id IN {ids:Array(String)}", kindService, kindTeam, kindActor),
-		fact("tickets", "ticket_id", "ticket_id IN {ids:Array(String)}", kindService, kindTeam),
+		fact("capability_uses", "capability_id, at, use_id", "use_id IN {ids:Array(String)}", kindService, kindTeam, kindActor),
+		fact("requests", "created_at, request_id", "request_id IN {ids:Array(String)}", kindService, kindTeam, kindActor),
+		fact("tickets", "type, created_at, ticket_id", "ticket_id IN {ids:Array(String)}", kindService, kindTeam),
 		fact("workloads", "day, workload_id", inDays, kindService, kindTeam),
 		fact("policy_results", "day, result_id", inDays, kindService, kindTeam, kindWorkload),
 		fact("costs", "day, cost_id", inDays, kindService, kindTeam, kindWorkload),
@@ -87,6 +87,17 @@ func snapshots() table {
 	return table{name: "snapshots", key: "day, cluster", facts: "workloads", there: "owned_snapshots", dirty: inDays}
 }
 
+// blockOf is the number of a use's block of 28 days, as in the view.
+const blockOf = "toString(toUInt32(intDiv(toUnixTimestamp64Milli(at), 2419200000)))"
+
+// useBlocks are the first and last use of each team and capability in blocks of time.
+func useBlocks() table {
+	return table{
+		name: "use_blocks", key: "capability_id, block, team_id", there: "owned_use_blocks",
+		dirty: "capability_id IN {capabilities:Array(String)} AND toString(block) IN {blocks:Array(String)}",
+	}
+}
+
 // mergeSpans are the times of merges by repository and by service.
 func mergeSpans(origin string) table {
 	return table{
@@ -101,7 +112,7 @@ const appliedTable = "applied_meanings"
 // Tables lists the tables that a Resolver writes.
 func Tables() []string {
 	out := []string{appliedTable}
-	for _, t := range append(factTables(), workloadNames(), snapshots(), mergeSpans("")) {
+	for _, t := range append(factTables(), workloadNames(), snapshots(), useBlocks(), mergeSpans("")) {
 		out = append(out, "resolved_"+t.name)
 	}
 	return out

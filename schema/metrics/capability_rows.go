@@ -60,7 +60,7 @@ FROM (
       FROM (%[2]s
         UNION ALL
         SELECT team_id, 'use', toString(capability_id), %[6]s
-        FROM resolved_uses FINAL WHERE qualifying = 1 AND team_id != '' AND at >= subtractDays({{from}}, %[7]d) AND at < {{to}}
+        FROM resolved_use_blocks FINAL WHERE team_id != '' AND last >= subtractDays({{from}}, %[7]d) AND first < {{to}}
         GROUP BY team_id, capability_id
       )
       GROUP BY team
@@ -70,12 +70,12 @@ FROM (
     SELECT groupArray((capability, released)) FROM (
       SELECT toString(capability_id) AS capability, ifNull(released_at, toDateTime64(0, 3, 'UTC')) AS released FROM capabilities FINAL
       UNION ALL
-      SELECT DISTINCT toString(capability_id), toDateTime64(0, 3, 'UTC') FROM capability_uses FINAL WHERE qualifying = 1
-        AND capability_id NOT IN (SELECT capability_id FROM capabilities FINAL)
+      SELECT DISTINCT toString(capability_id), toDateTime64(0, 3, 'UTC') FROM resolved_use_blocks FINAL
+      WHERE capability_id NOT IN (SELECT capability_id FROM capabilities FINAL)
     )
   ) AS offered
 )
 ARRAY JOIN slots AS slot
 WHERE released < as_of`, teamColumns, teamRows(), activeAt("least(c.3, {{now}})"),
-		within("as_of", "uses"), within("subtractDays(as_of, "+strconv.Itoa(useDays)+")", "uses"), spans("groupArray(at)", useDays), 2*useDays)
+		within("as_of", "uses"), within("subtractDays(as_of, "+strconv.Itoa(useDays)+")", "uses"), spans("arrayFlatten(groupArray([first, last]))", useDays), 2*useDays)
 }
