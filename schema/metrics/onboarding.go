@@ -29,13 +29,7 @@ func onboardingTenth() Metric {
 // which is one person's time or the middle of two, no longest time, and no count
 // of those who are not there yet.
 func onboardingTo(id, word string, nth int) Metric {
-	newcomers := fmt.Sprintf(`
-      SELECT (formatDateTime(quarter, '%%Y-Q%%Q'), '', '', 0) AS item, team_id, quarter AS week,
-        least(if(length(merges) < %[2]d, 1e9, dateDiff('millisecond', joined, arraySort(merges)[%[2]d]) / 1000), %[1]d * 86400.) AS took
-      FROM (
-        SELECT n.person_id AS person_id, any(n.team_id) AS team_id, any(n.joined) AS joined, any(n.quarter) AS quarter,
-          groupArrayIf(c.merged, c.merged > toDateTime64(0, 3, 'UTC')) AS merges
-        FROM (
+	people := fmt.Sprintf(`
           SELECT person_id, argMin(m.team_id, (valid_from, m.team_id)) AS team_id, min(valid_from) AS joined, max(listed) AS known,
             toStartOfQuarter(joined, 'UTC') AS quarter
           FROM (
@@ -44,16 +38,26 @@ func onboardingTo(id, word string, nth int) Metric {
           ) AS m
           WHERE person_id NOT IN (SELECT person_id FROM people FINAL WHERE is_bot = 1)
           GROUP BY person_id
-          HAVING known = 0 AND addDays(toDateTime64(addQuarters(quarter, 1), 3, 'UTC'), %[1]d) <= {{now}}
+          HAVING known = 0 AND addDays(toDateTime64(addQuarters(quarter, 1), 3, 'UTC'), %d) <= {{now}}`, onboardingDays)
+	newcomers := fmt.Sprintf(`
+      SELECT (formatDateTime(quarter, '%%Y-Q%%Q'), '', '', 0) AS item, team_id, quarter AS week,
+        least(if(length(merges) < %[2]d, 1e9, dateDiff('millisecond', joined, arraySort(merges)[%[2]d]) / 1000), %[1]d * 86400.) AS took
+      FROM (
+        SELECT n.person_id AS person_id, any(n.team_id) AS team_id, any(n.joined) AS joined, any(n.quarter) AS quarter,
+          groupArrayIf(c.merged, c.merged > toDateTime64(0, 3, 'UTC')) AS merges
+        FROM (%[3]s
         ) AS n
         LEFT JOIN (
           SELECT i.person_id AS person_id, assumeNotNull(c.merged_at) AS merged
-          FROM (SELECT author, merged_at FROM changes FINAL WHERE state = 'merged' AND merged_at IS NOT NULL AND author_is_bot = 0) AS c
+          FROM (
+            SELECT author, merged_at FROM changes FINAL WHERE state = 'merged' AND merged_at IS NOT NULL AND author_is_bot = 0
+              AND author IN (SELECT ref FROM ref_people WHERE person_id IN (SELECT person_id FROM (%[3]s)))
+          ) AS c
           INNER JOIN ref_people AS i ON i.ref = c.author
         ) AS c ON c.person_id = n.person_id
         GROUP BY n.person_id
         HAVING NOT arrayExists(t -> t < joined, merges)
-      )`, onboardingDays, nth)
+      )`, onboardingDays, nth, people)
 	groups := suppressed(newcomers, "count()", "sum(took) AS taken", "sum(size) AS people, sum(taken) AS total")
 	return Metric{
 		ID: id, Version: 1, Title: "Time to a newcomer's " + word + " merged change",

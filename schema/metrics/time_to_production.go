@@ -27,9 +27,9 @@ FROM (
   SELECT service_id, name, url, template, assumeNotNull(created_at) AS created_at FROM services FINAL WHERE created_at IS NOT NULL
 ) AS s
 LEFT JOIN (
-  SELECT service_id, 1 AS live, min(finished_at) AS first, argMin(release_id, (finished_at, release_id)) AS first_id,
-    argMin(baseline, (finished_at, release_id)) AS unsure, argMin(toString(excluded), (finished_at, release_id)) AS bad
-  FROM releases FINAL WHERE succeeded = 1 GROUP BY service_id
+  SELECT service_id, 1 AS live, min((finished_at, release_id, baseline, toString(excluded))) AS earliest,
+    earliest.1 AS first, earliest.2 AS first_id, earliest.3 AS unsure, earliest.4 AS bad
+  FROM releases FINAL WHERE succeeded = 1 AND service_id IN (SELECT service_id FROM services FINAL WHERE created_at IS NOT NULL) GROUP BY service_id
 ) AS r ON r.service_id = s.service_id
 LEFT JOIN service_owners AS o ON o.service_id = s.service_id`,
 	}
