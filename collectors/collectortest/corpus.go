@@ -37,6 +37,14 @@ func CheckCorpus(t *testing.T, c Case, path string) {
 		kind, _, _ := strings.Cut(got[d.Name], ":")
 		totals[kind]++
 	}
+	GoldenJSON(t, path, got)
+	t.Logf("%d payloads: %v", len(got), totals)
+}
+
+// GoldenJSON holds what a test got against the file at path; with -update it writes
+// the file.
+func GoldenJSON[T any](t *testing.T, path string, got T) {
+	t.Helper()
 	if *update {
 		b, err := json.MarshalIndent(got, "", "  ")
 		if err != nil {
@@ -50,14 +58,13 @@ func CheckCorpus(t *testing.T, c Case, path string) {
 	if err != nil {
 		t.Fatalf("%v; run the test with -update to write it", err)
 	}
-	want := map[string]string{}
+	var want T
 	if err := json.Unmarshal(b, &want); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("%s: outcomes differ (-want +got):\n%s", path, d)
+		t.Errorf("%s differs (-want +got):\n%s", path, d)
 	}
-	t.Logf("%d payloads: %v", len(got), totals)
 }
 
 // Deliveries of bodies by name, in its order; the name is the delivery's id.

@@ -1,14 +1,11 @@
 package github_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,24 +26,10 @@ type example struct {
 }
 
 // corpus returns GitHub's webhook examples, from the npm package that
-// testdata/corpus pins. It is installed once per version into the user's cache.
+// testdata/corpus pins.
 func corpus(t *testing.T) []example {
 	t.Helper()
-	lock, err := os.ReadFile("testdata/corpus/package-lock.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(lock)
-	dir := filepath.Join(cache, "headway", "github-corpus-"+hex.EncodeToString(sum[:6]))
-	index := filepath.Join(dir, "node_modules", "@octokit", "webhooks-examples", "api.github.com", "index.json")
-	if _, err := os.Stat(index); err != nil {
-		install(t, dir)
-	}
-	raw, err := os.ReadFile(index)
+	raw, err := os.ReadFile(filepath.Join(collectortest.Packages(t, "testdata/corpus", "github-corpus"), "@octokit", "webhooks-examples", "api.github.com", "index.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,40 +47,6 @@ func corpus(t *testing.T) []example {
 		}
 	}
 	return out
-}
-
-// install runs npm in a folder beside the final one and renames it, so that an
-// installation that is cut short is never taken for a whole one.
-func install(t *testing.T, dir string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(dir), 0o750); err != nil {
-		t.Fatal(err)
-	}
-	fresh, err := os.MkdirTemp(filepath.Dir(dir), "github-corpus-new-") //nolint:usetesting // A rename must not cross file systems.
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(fresh) })
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		b, err := os.ReadFile(filepath.Join("testdata", "corpus", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(fresh, name), b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-fund", "--no-audit", "--loglevel=error")
-	cmd.Dir = fresh
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("installing GitHub's webhook examples: %v\n%s", err, out)
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(fresh, dir); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // TestCorpus sends every example that GitHub publishes, signed, to the webhook
