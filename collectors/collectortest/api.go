@@ -103,6 +103,8 @@ func failures() []failure {
 	return []failure{
 		{"401", status(http.StatusUnauthorized), wantCode(http.StatusUnauthorized)},
 		{"500", status(http.StatusInternalServerError), wantCode(http.StatusInternalServerError)},
+		// Nobody asked whether anything has changed, so that this is no answer.
+		{"304", status(http.StatusNotModified), wantCode(http.StatusNotModified)},
 		{"429", func(w http.ResponseWriter, _ *httptest.ResponseRecorder) {
 			w.Header().Set("Retry-After", "17")
 			w.WriteHeader(http.StatusTooManyRequests)
@@ -123,7 +125,8 @@ func failures() []failure {
 const maxFailAt = 12
 
 // CheckFailures reads a system that fails at its first, second, … request with a
-// wrong token, a server error, a rate limit and an answer that is cut off. Each
+// wrong token, a server error, a rate limit, an answer of 304 that nobody asked for and
+// an answer that is cut off. Each
 // time the poller must say so without its secret, and a new poller must read on
 // from the cursor and end with every event. The poller is made anew each time.
 func CheckFailures(t *testing.T, api *API, secret string, newPoller func() collectors.Poller) {

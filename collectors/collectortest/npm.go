@@ -41,7 +41,7 @@ func install(t *testing.T, from, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(fresh) })
+	t.Cleanup(func() { _ = os.RemoveAll(fresh) }) //nolint:gosec // The user says where the cache is.
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		b, err := os.ReadFile(filepath.Join(from, name)) //nolint:gosec // A test names its own folder.
 		if err != nil {
@@ -56,10 +56,10 @@ func install(t *testing.T, from, dir string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("installing what %s pins: %v\n%s", from, err, out)
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	if err := os.RemoveAll(dir); err != nil { //nolint:gosec // The user says where the cache is.
 		t.Fatal(err)
 	}
-	if err := os.Rename(fresh, dir); err != nil {
+	if err := os.Rename(fresh, dir); err != nil { //nolint:gosec // The user says where the cache is.
 		t.Fatal(err)
 	}
 }

@@ -30,6 +30,10 @@ var repositoryName = regexp.MustCompile(`^[\w.-]+/[\w.-]+$`)
 // errRefused says that GitHub does not accept the credential at all.
 var errRefused = errors.New("GitHub refuses the credential (401); renew sources.github.token_file or the App's key")
 
+// errUnasked: a request that names no ETag cannot be answered so, and what it asked for is
+// not known.
+var errUnasked = errors.New("it answers 304 (not modified), although it was not asked whether it is: look at the proxies before it")
+
 // client asks the REST API through go-github, whose types drop fields: objects
 // are kept as they come.
 type client struct {
@@ -136,6 +140,9 @@ func (c *client) ask(ctx context.Context, method, path, etag string, v any) (ans
 	defer cancel()
 	res, err := api.Do(asking, req, v)
 	if res != nil && res.StatusCode == http.StatusNotModified {
+		if etag == "" {
+			return answer{}, fmt.Errorf("asking GitHub for %s: %w", path, errUnasked)
+		}
 		return answer{etag: etag, notModified: true}, nil
 	}
 	if err != nil && ctx.Err() == nil && asking.Err() != nil {

@@ -197,6 +197,39 @@ func TestResumesInTheMiddle(t *testing.T) {
 	}
 }
 
+// TestNotModifiedUnasked: 304 to a request without an ETag says nothing of what there is,
+// whichever request it is.
+func TestNotModifiedUnasked(t *testing.T) {
+	t.Parallel()
+	for n := range 8 {
+		f := newFakeGitHub(t)
+		plain := 0
+		f.trouble = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Header.Get("If-None-Match") != "" {
+				return false
+			}
+			if plain++; plain <= n {
+				return false
+			}
+			w.WriteHeader(http.StatusNotModified)
+			return true
+		}
+		var p collectortest.Publisher
+		cursor, err := collectortest.CatchUp(t, f.source(t, nil), nil, &p)
+		if err == nil || !strings.Contains(err.Error(), "304") {
+			t.Errorf("after %d requests: error %v, want 304", n, err)
+		}
+		f.change(func() { f.trouble = nil })
+		if _, err := collectortest.CatchUp(t, f.source(t, nil), cursor, &p); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]int{"pull_request": 105, "pull_request_review": 11, "commit": 123, "deployment": 3, "workflow_run": 3, "issues": 1}
+		if d := cmp.Diff(want, count(p.Events())); d != "" {
+			t.Errorf("after %d requests (-want +got):\n%s", n, d)
+		}
+	}
+}
+
 func TestTrouble(t *testing.T) {
 	t.Parallel()
 	answer := func(status int, body string, header ...string) func(http.ResponseWriter) {

@@ -122,6 +122,9 @@ func (c *client) get(ctx context.Context, path string, q query, next, etag strin
 	}
 	res, err := c.api.Do(req, v)
 	if res != nil && res.StatusCode == http.StatusNotModified {
+		if etag == "" {
+			return answer{}, &statusError{res.StatusCode, path, "(not modified, although it was not asked whether it is: look at the proxies before it)"}
+		}
 		return answer{etag: etag, notModified: true}, nil
 	}
 	if err != nil {

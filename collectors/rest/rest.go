@@ -41,6 +41,8 @@ type StatusError struct {
 func (e *StatusError) Error() string {
 	hint := ""
 	switch e.Code {
+	case http.StatusNotModified:
+		hint = " (not modified, although it was not asked whether it is: look at the proxies before it)"
 	case http.StatusUnauthorized:
 		hint = " (the token is wrong or has expired)"
 	case http.StatusForbidden:

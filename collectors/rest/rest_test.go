@@ -20,6 +20,7 @@ func TestAnswers(t *testing.T) {
 		wait   time.Duration
 	}{
 		"good":      {func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"a":1}`)) }, "", 0},
+		"304":       {func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotModified) }, "/p answers 304 (not modified, although it was not asked", 0},
 		"401":       {func(w http.ResponseWriter) { http.Error(w, "no", http.StatusUnauthorized) }, "/p answers 401 (the token is wrong or has expired) no", 0},
 		"404":       {func(w http.ResponseWriter) { http.Error(w, "", http.StatusNotFound) }, "(check the url)", 0},
 		"500":       {func(w http.ResponseWriter) { http.Error(w, strings.Repeat("x", 5000), http.StatusInternalServerError) }, "answers 500", 0},
