@@ -26,7 +26,7 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 		return s.owners(name, ev, data)
 	}
 	if name == "rest.sso" {
-		return sso(ev, data)
+		return identities(ev, data)
 	}
 	if name == "repository" || name == "rest.repository" {
 		return renaming(ev, data)

@@ -6,63 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/sso"
 	"github.com/headway-metrics/headway/schema"
 )
 
 // Who is who by single sign-on: the login that a SAML identity provider has verified.
 // Nobody is matched by the name that they show.
 
-// ssoPayload is what differs from what was told before, in an envelope.
-type ssoPayload struct {
-	Linked   []ssoLink `json:"linked"`
-	Unlinked []ssoLink `json:"unlinked"`
-}
-
-// ssoLink is a login and the name that the identity provider knows.
-type ssoLink struct {
-	Login  string `json:"login"`
-	NameID string `json:"name_id"`
-}
-
-// person is whom the link leads to: an e-mail address, which another link may lead on
-// from, else the provider's own name for somebody.
-func (l ssoLink) person() string {
-	name := strings.ToLower(l.NameID)
-	if strings.Contains(name, "@") {
-		return "email:" + name
-	}
-	return "saml:" + name
-}
-
-func sso(ev schema.Event, data []byte) ([]schema.Fact, error) {
-	var p ssoPayload
-	if err := json.Unmarshal(data, &p); err != nil {
+func identities(ev schema.Event, data []byte) ([]schema.Fact, error) {
+	var c sso.Change
+	if err := json.Unmarshal(data, &c); err != nil {
 		return nil, fmt.Errorf("reading identities of SSO: %w", err)
 	}
-	var out []schema.Fact
-	for gone, links := range map[uint8][]ssoLink{0: p.Linked, 1: p.Unlinked} {
-		for _, l := range links {
-			if l.Login == "" || l.NameID == "" {
-				return nil, errors.New("an identity of SSO has no login or no name")
-			}
-			out = append(out, &schema.Identity{
-				Meta: schema.Meta{Source: Name, Version: schema.IdentityVersion(ev.Time, "sso"), Deleted: gone},
-				Ref:  (&user{Login: l.Login}).ref(), PersonID: l.person(), How: "sso",
-			})
-		}
-	}
-	if len(out) == 0 {
-		return nil, errors.New("no identities of SSO")
-	}
-	slices.SortFunc(out, func(a, b schema.Fact) int { return strings.Compare(a.FactID(), b.FactID()) })
-	return out, nil
+	return c.Facts(Name, ev.Time, func(login string) string { return (&user{Login: login}).ref() })
 }
 
 // ssoQuery is docs.github.com, GraphQL, OrganizationIdentityProvider. Organisations
@@ -167,21 +129,7 @@ func (p *poller) sso(ctx context.Context, cur *cursor, org string, emit collecto
 	if cur.SSO == nil {
 		cur.SSO = map[string]map[string]string{}
 	}
-	var d ssoPayload
-	for login, name := range links {
-		if cur.SSO[org][login] != name {
-			d.Linked = append(d.Linked, ssoLink{login, name})
-		}
-	}
-	for login, name := range cur.SSO[org] {
-		if links[login] == "" {
-			d.Unlinked = append(d.Unlinked, ssoLink{login, name})
-		}
-	}
-	if len(d.Linked)+len(d.Unlinked) > 0 {
-		byLogin := func(a, b ssoLink) int { return strings.Compare(a.Login, b.Login) }
-		slices.SortFunc(d.Linked, byLogin)
-		slices.SortFunc(d.Unlinked, byLogin)
+	if d := sso.Between(cur.SSO[org], links); !d.Empty() {
 		now := p.now().UTC().Truncate(time.Millisecond)
 		ev, err := envelope("sso", org, now, map[string]any{"linked": d.Linked, "unlinked": d.Unlinked}, org, fmt.Sprint(d), now.Format(time.RFC3339Nano))
 		if err != nil {

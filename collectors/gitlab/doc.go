@@ -26,7 +26,12 @@
 //   - a squash or a fast-forward leaves no merge commit (TestSHAOfAMerge);
 //   - a request from a fork may have a branch of any name, also "main"
 //     (TestForkWithABranchOfTheSameName);
-//   - e-mail addresses may be "[REDACTED]"; none is read (TestRedactedEmail).
+//   - only an owner is told whom an identity provider verified: what is out of sight is not
+//     gone, and a null is (TestSSOOutOfSightIsNotGone);
+//   - who signs in by an identity provider may have no role yet, and is somebody
+//     nevertheless (TestSSOOfMinimalAccess);
+//   - several people may show one name; nobody is known by it (TestSameNameLinksNobody);
+//   - e-mail addresses may be "[REDACTED]"; none of a commit or a user is read (TestRedactedEmail).
 package gitlab
 
 import (
@@ -87,9 +92,9 @@ func DefaultConfig() Config {
 func Entry() collectors.Entry {
 	return collectors.Entry{
 		Name: Name, Title: "GitLab", Group: collectors.GroupCode,
-		Facts:     []string{"builds", "changes", "commits", "deployments", "findings", "incident_updates", "memberships", "ownerships", "people", "repo_names", "requests", "reviews", "tags", "teams", "tickets"},
+		Facts:     []string{"builds", "changes", "commits", "deployments", "findings", "identities", "incident_updates", "memberships", "ownerships", "people", "repo_names", "requests", "reviews", "tags", "teams", "tickets"},
 		Signature: "signing token (Standard Webhooks: `webhook-signature`, base64 HMAC-SHA256 of id, time and body), or secret token `X-Gitlab-Token`",
-		Polls:     "merge requests with their first commits and approvals, deployments, pipelines, issues, incidents with their history, commits, tags, groups with members, CODEOWNERS",
+		Polls:     "merge requests with their first commits and approvals, deployments, pipelines, issues, incidents with their history, commits, tags, groups with members, CODEOWNERS, identities of SAML single sign-on",
 		Config:    func() any { c := DefaultConfig(); return &c },
 		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
 			c, ok := cfg.(*Config)

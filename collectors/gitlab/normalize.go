@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/headway-metrics/headway/collectors/sso"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -51,6 +52,10 @@ func (s *Source) Normalize(ev schema.Event) ([]schema.Fact, error) {
 		return facts(ev.Data, func(r restIssue) ([]schema.Fact, error) { return r.facts(s.labels) })
 	case "rest.group":
 		return facts(ev.Data, func(g restGroup) ([]schema.Fact, error) { return s.group(g, ev) })
+	case "rest.sso":
+		return facts(ev.Data, func(c sso.Change) ([]schema.Fact, error) {
+			return c.Facts(Name, ev.Time, func(name string) string { return (&user{Username: name}).ref() })
+		})
 	case "rest.codeowners":
 		return facts(ev.Data, func(f restFile) ([]schema.Fact, error) { return s.codeowners(f, ev) })
 	case "project_create", "project_rename", "project_transfer", "rest.project":

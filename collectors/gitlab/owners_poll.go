@@ -32,6 +32,9 @@ const (
 type seenGroup struct {
 	Name    string   `json:"name"`
 	Members []string `json:"members,omitempty"`
+	// SSO are the names by which an identity provider knows the members of every role, as
+	// member.verified says them; nil before they were asked for.
+	SSO map[string]*string `json:"sso"`
 	// ETag of the members, when they have one page.
 	ETag string `json:"etag,omitempty"`
 
@@ -157,6 +160,9 @@ func (p *poller) groupsBelow(ctx context.Context, cur *cursor, root string, proj
 	if err := p.tell(ctx, root, seen, present, projects, emit); err != nil {
 		return err
 	}
+	if err := p.identities(ctx, cur, root, emit); err != nil {
+		return err
+	}
 	p.checked["groups "+root] = p.now()
 	return nil
 }
@@ -165,8 +171,12 @@ func (p *poller) groupsBelow(ctx context.Context, cur *cursor, root string, proj
 // changed, as long as there is no other.
 func (p *poller) members(ctx context.Context, id int64, s *seenGroup) error {
 	path := fmt.Sprintf("groups/%d/members", id)
+	had := s.ETag
+	if s.SSO == nil {
+		had = ""
+	}
 	var all []json.RawMessage
-	a, err := p.client.get(ctx, path, query{PerPage: perPage}, "", s.ETag, &all)
+	a, err := p.client.get(ctx, path, query{PerPage: perPage}, "", had, &all)
 	if err != nil || a.notModified {
 		return err
 	}
@@ -179,15 +189,16 @@ func (p *poller) members(ctx context.Context, id int64, s *seenGroup) error {
 		}
 		all = append(all, more...)
 	}
-	s.Members, s.ETag = nil, etag
+	s.Members, s.SSO, s.ETag = nil, map[string]*string{}, etag
 	for _, raw := range all {
-		var m struct {
-			user
-			Level int `json:"access_level"`
+		var m member
+		if json.Unmarshal(raw, &m) != nil || m.Username == "" {
+			continue
 		}
-		if json.Unmarshal(raw, &m) == nil && m.Username != "" && m.Level >= reporter {
+		if m.Level >= reporter {
 			s.Members = append(s.Members, m.Username)
 		}
+		s.SSO[m.Username] = m.verified()
 	}
 	slices.Sort(s.Members)
 	return nil

@@ -91,6 +91,8 @@ type cursor struct {
 	Groups map[string]map[string]*seenGroup `json:"groups,omitempty"`
 	Files  map[int64]*seenFile              `json:"files,omitempty"`
 	Names  map[int64]string                 `json:"names,omitempty"`
+	// SSO are the names by which usernames are verified, by the group that is read.
+	SSO map[string]map[string]string `json:"sso,omitempty"`
 }
 
 // position in a list of a project.

@@ -43,11 +43,15 @@ func TestThreeFormsOfTime(t *testing.T) {
 	}
 }
 
-// TestRedactedEmail: addresses are hidden or not; neither is ever in a fact.
+// TestRedactedEmail: addresses are hidden or not; neither is ever in a fact, but where an
+// address is the very name that an identity provider knows.
 func TestRedactedEmail(t *testing.T) {
 	t.Parallel()
 	s := newSource(t)
 	for name, ev := range collectortest.Events(t, gitlab.Name, "testdata") {
+		if ev.Type == "gitlab.rest.sso" {
+			continue
+		}
 		hidden := collectortest.Describe(t, s, ev)
 		ev.Data = bytes.ReplaceAll(ev.Data, []byte("[REDACTED]"), []byte("ada@example.com"))
 		shown := collectortest.Describe(t, s, ev)

@@ -42,6 +42,9 @@ func (s *Source) Test(ctx context.Context, sample collectors.Emit) []collectors.
 	for _, res := range resources() {
 		out = append(out, p.permitted(ctx, projects[0], res))
 	}
+	for _, group := range p.groups {
+		out = append(out, p.ssoVisible(ctx, group))
+	}
 	return append(out, p.newest(ctx, projects[0], sample)...)
 }
 
