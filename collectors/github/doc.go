@@ -34,6 +34,7 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/label"
 	"github.com/headway-metrics/headway/collectors/pick"
 	"github.com/headway-metrics/headway/collectors/signature"
 	"github.com/headway-metrics/headway/internal/secret"
@@ -59,7 +60,7 @@ type Config struct {
 	OwnNothing []string `yaml:"own_nothing" json:"own_nothing,omitempty" jsonschema:"description=Slugs of teams that own nothing although they administer repositories: administrators; auditors"`
 
 	Deployments []WorkflowDeployment `yaml:"deployments" json:"deployments,omitempty" jsonschema:"description=Workflows whose runs are deployments although they create none in GitHub"`
-	Labels      Labels               `yaml:"labels" json:"labels,omitzero" jsonschema:"description=What the labels of issues mean"`
+	Labels      label.Labels         `yaml:"labels" json:"labels,omitzero" jsonschema:"description=What the labels of issues mean"`
 }
 
 // App is a GitHub App that is installed in the organisation.
@@ -76,21 +77,11 @@ type WorkflowDeployment struct {
 	Branch      string `yaml:"branch" json:"branch,omitempty" jsonschema:"description=Regular expression for the branch; empty is every branch"`
 }
 
-// Labels are regular expressions, matched against whole labels without regard
-// to case. An issue is a ticket of the first kind that fits, else a task.
-type Labels struct {
-	Incident []string `yaml:"incident" json:"incident,omitempty" jsonschema:"description=Labels of incidents; regular expressions for whole labels"`
-	Request  []string `yaml:"request" json:"request,omitempty" jsonschema:"description=Labels of requests to the platform; regular expressions for whole labels"`
-	Support  []string `yaml:"support" json:"support,omitempty" jsonschema:"description=Labels of support; regular expressions for whole labels"`
-	Feature  []string `yaml:"feature" json:"feature,omitempty" jsonschema:"description=Labels of feature requests; regular expressions for whole labels"`
-	Bug      []string `yaml:"bug" json:"bug,omitempty" jsonschema:"description=Labels of bugs; regular expressions for whole labels"`
-}
-
 // DefaultConfig is what an empty part of the configuration means.
 func DefaultConfig() Config {
 	return Config{
 		APIURL: "https://api.github.com/", Interval: 5 * time.Minute, BackfillDays: 180, Redeliver: true,
-		Labels: Labels{
+		Labels: label.Labels{
 			Incident: []string{"incident", "outage"},
 			Request:  []string{"request", "platform-request"},
 			Support:  []string{"support", "question"},
@@ -119,7 +110,7 @@ type Source struct {
 	hook        signature.Hex
 	interval    time.Duration
 	deployments []workflowRule
-	labels      labelRules
+	labels      label.Rules
 	// qualified: teams are named with their organisation.
 	qualified  bool
 	ownNothing []string
@@ -157,7 +148,7 @@ func New(cfg Config, deps collectors.Deps, now func() time.Time) (*Source, error
 		s.deployments = append(s.deployments, rule)
 	}
 	var err error
-	if s.labels, err = compileLabels(cfg.Labels); err != nil {
+	if s.labels, err = cfg.Labels.Compile("sources.github.labels"); err != nil {
 		return nil, err
 	}
 	if len(cfg.Organisations)+len(cfg.Repositories) == 0 {

@@ -62,11 +62,11 @@ func (u *user) isBot() uint8 {
 	return 0
 }
 
-type label struct {
+type labelled struct {
 	Name string `json:"name"`
 }
 
-func labelNames(labels []label) []string {
+func labelNames(labels []labelled) []string {
 	out := make([]string, 0, len(labels))
 	for _, l := range labels {
 		out = append(out, l.Name)
@@ -94,7 +94,7 @@ type pullRequest struct {
 	MergeCommitSHA string     `json:"merge_commit_sha"`
 	Head           side       `json:"head"`
 	Base           side       `json:"base"`
-	Labels         []label    `json:"labels"`
+	Labels         []labelled `json:"labels"`
 	Commits        uint32     `json:"commits"`
 }
 
@@ -146,7 +146,7 @@ type issue struct {
 	Title       string          `json:"title"`
 	State       string          `json:"state"`
 	StateReason string          `json:"state_reason"`
-	Labels      []label         `json:"labels"`
+	Labels      []labelled      `json:"labels"`
 	CreatedAt   time.Time       `json:"created_at"`
 	UpdatedAt   time.Time       `json:"updated_at"`
 	ClosedAt    *time.Time      `json:"closed_at"`
@@ -201,7 +201,7 @@ type payload struct {
 	DeploymentStatus *deploymentStatus `json:"deployment_status"`
 	WorkflowRun      *workflowRun      `json:"workflow_run"`
 	Issue            *issue            `json:"issue"`
-	Label            *label            `json:"label"`
+	Label            *labelled         `json:"label"`
 	Release          *release          `json:"release"`
 
 	// Only in REST envelopes.

@@ -373,7 +373,7 @@ func (e *exchange) objects() (kind string, out []json.RawMessage) {
 // lossless reads an object and writes it again: every field that its struct has says what
 // GitHub said. Issues and releases become facts as well.
 func lossless(src *Source, repo, kind string, raw json.RawMessage) error {
-	v := map[string]any{"repository": &repository{}, "issue": &issue{}, "label": &label{}, "release": &release{}, "user": &user{}}[kind]
+	v := map[string]any{"repository": &repository{}, "issue": &issue{}, "label": &labelled{}, "release": &release{}, "user": &user{}}[kind]
 	if err := json.Unmarshal(raw, v); err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/label"
 	"github.com/headway-metrics/headway/collectors/signature"
 	"github.com/headway-metrics/headway/internal/secret"
 )
@@ -60,25 +61,14 @@ type Config struct {
 	Interval     time.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"type=string,description=Time between two polls,default=5m"`
 	BackfillDays int           `yaml:"backfill_days" json:"backfill_days,omitempty" jsonschema:"description=How many days back the first poll reads,default=180"`
 
-	Labels Labels `yaml:"labels" json:"labels,omitzero" jsonschema:"description=What the labels of issues mean"`
-}
-
-// Labels are regular expressions, matched against whole labels without regard
-// to case. An issue is a ticket of the first kind that fits, else a task; one of
-// type Incident is an incident whatever its labels say.
-type Labels struct {
-	Incident []string `yaml:"incident" json:"incident,omitempty" jsonschema:"description=Labels of incidents; regular expressions for whole labels"`
-	Request  []string `yaml:"request" json:"request,omitempty" jsonschema:"description=Labels of requests to the platform; regular expressions for whole labels"`
-	Support  []string `yaml:"support" json:"support,omitempty" jsonschema:"description=Labels of support; regular expressions for whole labels"`
-	Feature  []string `yaml:"feature" json:"feature,omitempty" jsonschema:"description=Labels of feature requests; regular expressions for whole labels"`
-	Bug      []string `yaml:"bug" json:"bug,omitempty" jsonschema:"description=Labels of bugs; regular expressions for whole labels"`
+	Labels label.Labels `yaml:"labels" json:"labels,omitzero" jsonschema:"description=What the labels of issues mean"`
 }
 
 // DefaultConfig is what an empty part of the configuration means.
 func DefaultConfig() Config {
 	return Config{
 		URL: "https://gitlab.com", Interval: 5 * time.Minute, BackfillDays: 180,
-		Labels: Labels{
+		Labels: label.Labels{
 			Incident: []string{"(?:type::)?(?:incident|outage)"},
 			Request:  []string{"(?:type::)?(?:platform-)?request"},
 			Support:  []string{"(?:type::)?(?:support|question)"},
@@ -110,7 +100,7 @@ func Entry() collectors.Entry {
 type Source struct {
 	signed signature.StandardWebhooks
 	plain  signature.Plain
-	labels labelRules
+	labels label.Rules
 	poller *poller
 	// roots are the groups that are read, and url is where GitLab is.
 	roots []string
@@ -132,7 +122,7 @@ func New(cfg Config, deps collectors.Deps, now func() time.Time) (*Source, error
 		}
 	}
 	var err error
-	if s.labels, err = compileLabels(cfg.Labels); err != nil {
+	if s.labels, err = cfg.Labels.Compile("sources.gitlab.labels"); err != nil {
 		return nil, err
 	}
 	if len(cfg.Groups)+len(cfg.Projects) == 0 {

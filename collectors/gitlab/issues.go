@@ -3,86 +3,25 @@ package gitlab
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/headway-metrics/headway/collectors/label"
 	"github.com/headway-metrics/headway/schema"
 )
 
-// labelRules are the compiled Labels.
-type labelRules struct{ incident, request, support, feature, bug []*regexp.Regexp }
-
-func compileLabels(l Labels) (labelRules, error) {
-	var out labelRules
-	for _, k := range []struct {
-		key  string
-		from []string
-		to   *[]*regexp.Regexp
-	}{
-		{"incident", l.Incident, &out.incident},
-		{"request", l.Request, &out.request},
-		{"support", l.Support, &out.support},
-		{"feature", l.Feature, &out.feature},
-		{"bug", l.Bug, &out.bug},
-	} {
-		for i, expr := range k.from {
-			re, err := regexp.Compile(`(?i)^(?:` + expr + `)$`)
-			if err != nil {
-				return labelRules{}, fmt.Errorf("sources.gitlab.labels.%s[%d]: %w; correct the regular expression", k.key, i, err)
-			}
-			*k.to = append(*k.to, re)
-		}
-	}
-	return out, nil
-}
-
-func anyLabel(rules []*regexp.Regexp, l labels) bool {
-	return slices.ContainsFunc(rules, func(re *regexp.Regexp) bool { return slices.ContainsFunc(l, re.MatchString) })
-}
-
-func (r labelRules) ticketType(i *issue) string {
-	switch {
-	case i.kind() == "incident", anyLabel(r.incident, i.Labels):
+// ticketType is what an issue is by its own type, else by its labels.
+func (i *issue) ticketType(rules label.Rules) string {
+	if i.kind() == "incident" {
 		return schema.TicketIncident
-	case anyLabel(r.request, i.Labels):
-		return schema.TicketRequest
-	case anyLabel(r.support, i.Labels):
-		return schema.TicketSupport
-	case anyLabel(r.feature, i.Labels):
-		return schema.TicketFeature
-	case anyLabel(r.bug, i.Labels):
-		return schema.TicketBug
 	}
-	return schema.TicketTask
+	return rules.Type(i.Labels)
 }
-
-// named is the value of a label "key::value", as GitLab scopes them, or
-// "key:value" or "key/value".
-func named(key string, l labels) string {
-	for _, name := range l {
-		for _, sep := range []string{"::", ":", "/"} {
-			k, v, ok := strings.Cut(name, sep)
-			if ok && strings.EqualFold(strings.TrimSpace(k), key) {
-				return strings.TrimSpace(v)
-			}
-		}
-	}
-	return ""
-}
-
-var severityLabel = regexp.MustCompile(`(?i)^(?:sev-?[0-9]|p[0-9])$`)
 
 // severity by label, else the incident's own.
 func (i *issue) severity() string {
-	for _, l := range i.Labels {
-		if severityLabel.MatchString(l) {
-			return l
-		}
-	}
-	if s := named("severity", i.Labels); s != "" {
+	if s := label.Severity(i.Labels); s != "" {
 		return s
 	}
 	if s := strings.ToLower(i.Severity); s != "unknown" {
@@ -103,7 +42,7 @@ type issueHook struct {
 	} `json:"changes"`
 }
 
-func (h issueHook) facts(rules labelRules) ([]schema.Fact, error) {
+func (h issueHook) facts(rules label.Rules) ([]schema.Fact, error) {
 	i := h.Issue
 	if i == nil {
 		return nil, errors.New("the payload has no object_attributes")
@@ -132,7 +71,7 @@ func (h issueHook) facts(rules labelRules) ([]schema.Fact, error) {
 	if err != nil {
 		return nil, err
 	}
-	if i.Action == "reopen" && rules.ticketType(i) == schema.TicketIncident {
+	if i.Action == "reopen" && i.ticketType(rules) == schema.TicketIncident {
 		out = append(out, i.update(h.repo(), schema.IncidentReopened, i.UpdatedAt.Time))
 	}
 	return out, nil
@@ -155,7 +94,7 @@ func (i *issue) ignored() error {
 // issue is one. Labels "capability::…", "service::…", "team::…", "category::…" and
 // "theme::…" fill the fields of the same name. before are the labels that it had
 // before this change, when that is known.
-func (i *issue) facts(repo string, rules labelRules, before labels, fuller uint8) ([]schema.Fact, error) {
+func (i *issue) facts(repo string, rules label.Rules, before labels, fuller uint8) ([]schema.Fact, error) {
 	if i.IID == 0 {
 		return nil, errors.New("an issue has no iid")
 	}
@@ -175,9 +114,9 @@ func (i *issue) facts(repo string, rules labelRules, before labels, fuller uint8
 		m.Deleted = 1
 	}
 	t := &schema.Ticket{
-		Meta: m, TicketID: changeID(repo, i.IID), Project: repo, Type: rules.ticketType(i), Category: named("category", i.Labels),
-		Theme: named("theme", i.Labels), Title: i.Title, Status: i.State, CapabilityID: named("capability", i.Labels),
-		TeamRef: named("team", i.Labels), ServiceRef: named("service", i.Labels), CreatedAt: i.CreatedAt.Time, Labels: append([]string{}, i.Labels...),
+		Meta: m, TicketID: changeID(repo, i.IID), Project: repo, Type: i.ticketType(rules), Category: label.Value("category", i.Labels),
+		Theme: label.Value("theme", i.Labels), Title: i.Title, Status: i.State, CapabilityID: label.Value("capability", i.Labels),
+		TeamRef: label.Value("team", i.Labels), ServiceRef: label.Value("service", i.Labels), CreatedAt: i.CreatedAt.Time, Labels: append([]string{}, i.Labels...),
 	}
 	if i.Confidential {
 		t.Title = ""
@@ -186,18 +125,18 @@ func (i *issue) facts(repo string, rules labelRules, before labels, fuller uint8
 		t.ResolvedAt = i.ClosedAt.ptr()
 	}
 	out := []schema.Fact{t}
-	lost := func(rules []*regexp.Regexp) bool { return anyLabel(rules, before) && !anyLabel(rules, i.Labels) }
+	lost := func(is func([]string) bool) bool { return is(before) && !is(i.Labels) }
 	switch {
 	case t.Type == schema.TicketIncident && !gone:
 		out = append(out, i.update(repo, schema.IncidentTriggered, i.CreatedAt.Time))
 		if closed {
 			out = append(out, i.update(repo, schema.IncidentResolved, i.ClosedAt.Time))
 		}
-	case t.Type == schema.TicketIncident || lost(rules.incident):
+	case t.Type == schema.TicketIncident || lost(rules.Incident):
 		out = append(out, i.update(repo, schema.IncidentTriggered, i.CreatedAt.Time), i.update(repo, schema.IncidentDeleted, i.UpdatedAt.Time))
 	}
-	if anyLabel(rules.request, i.Labels) || lost(rules.request) {
-		out = append(out, i.request(t, lost(rules.request)))
+	if rules.Request(i.Labels) || lost(rules.Request) {
+		out = append(out, i.request(t, lost(rules.Request)))
 	}
 	return out, nil
 }
@@ -229,7 +168,7 @@ func (i *issue) update(repo, kind string, at time.Time) schema.Fact {
 	u := &schema.IncidentUpdate{
 		Meta: meta(cmp.Or(i.URL, i.WebURL), seconds(i.UpdatedAt), 0), IncidentID: changeID(repo, i.IID),
 		UpdateID: kind + "@" + at.UTC().Format(time.RFC3339), At: at, Kind: kind, Title: i.Title,
-		Severity: i.severity(), Cause: named("cause", i.Labels), ServiceRefs: []string{cmp.Or(named("service", i.Labels), repo)},
+		Severity: i.severity(), Cause: label.Value("cause", i.Labels), ServiceRefs: []string{cmp.Or(label.Value("service", i.Labels), repo)},
 	}
 	if i.Confidential {
 		u.Title = ""

@@ -16,6 +16,7 @@ import (
 
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/budget"
+	"github.com/headway-metrics/headway/collectors/label"
 )
 
 const (
@@ -42,7 +43,7 @@ type poller struct {
 	names    []string
 	interval time.Duration
 	backfill time.Duration
-	rules    labelRules
+	rules    label.Rules
 	// backfillOnly reads what was, and nothing that happens now.
 	backfillOnly bool
 
@@ -57,7 +58,7 @@ type poller struct {
 	asked map[int64]string
 }
 
-func newPoller(cfg Config, deps collectors.Deps, now func() time.Time, rules labelRules) (*poller, error) {
+func newPoller(cfg Config, deps collectors.Deps, now func() time.Time, rules label.Rules) (*poller, error) {
 	for key, paths := range map[string][]string{"groups": cfg.Groups, "projects": cfg.Projects} {
 		for i, p := range paths {
 			if !groupPath.MatchString(p) {

@@ -245,7 +245,7 @@ func issueEvents(ctx context.Context, p *poller, proj project, raw []byte, out *
 		return out.object(proj, "issue", raw, string(raw))
 	}
 	objects := map[string]any{"issue": json.RawMessage(raw)}
-	if p.rules.ticketType(&i) == schema.TicketIncident {
+	if i.ticketType(p.rules) == schema.TicketIncident {
 		states, err := p.client.allOrNone(ctx, fmt.Sprintf("projects/%d/issues/%d/resource_state_events", proj.ID, i.IID), query{})
 		if err != nil {
 			return err

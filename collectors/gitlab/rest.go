@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/headway-metrics/headway/collectors/label"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -220,7 +221,7 @@ type restIssue struct {
 	States []stateEvent `json:"state_events"`
 }
 
-func (r restIssue) facts(rules labelRules) ([]schema.Fact, error) {
+func (r restIssue) facts(rules label.Rules) ([]schema.Fact, error) {
 	if err := r.check(r.Issue != nil, "issue"); err != nil {
 		return nil, err
 	}
@@ -229,7 +230,7 @@ func (r restIssue) facts(rules labelRules) ([]schema.Fact, error) {
 		return nil, ignored
 	}
 	out, err := i.facts(r.repo(), rules, nil, rankFuller)
-	if err != nil || rules.ticketType(i) != schema.TicketIncident || i.MovedToID != 0 {
+	if err != nil || i.ticketType(rules) != schema.TicketIncident || i.MovedToID != 0 {
 		return out, err
 	}
 	known := map[string]bool{}
