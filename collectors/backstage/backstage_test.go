@@ -1,6 +1,7 @@
 package backstage
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -276,7 +277,7 @@ func (p *portal) serve(w http.ResponseWriter, r *http.Request) {
 	case path == "/api/scaffolder/v2/tasks":
 		offset, _ := strconv.Atoi(q.Get("offset"))
 		limit, _ := strconv.Atoi(q.Get("limit"))
-		_ = json.NewEncoder(w).Encode(map[string]any{"tasks": p.tasks[min(offset, len(p.tasks)):min(offset+limit, len(p.tasks))]})
+		_ = json.NewEncoder(w).Encode(map[string]any{"tasks": p.tasks[min(offset, len(p.tasks)):min(offset+limit, len(p.tasks))], "totalTasks": len(p.tasks)})
 	case strings.HasSuffix(path, "/events"):
 		_, _ = w.Write([]byte(`[{"type":"log","createdAt":"2026-05-01T10:00:00Z"},{"type":"completion","createdAt":"2026-05-01T10:05:00Z","body":{}}]`))
 	default:
@@ -468,6 +469,58 @@ func TestFailures(t *testing.T) {
 	p.tasks = []map[string]any{{"id": "t1", "status": "completed", "createdAt": now.Add(-time.Hour), "lastHeartbeatAt": now.Add(-time.Hour)}}
 	poller := func() collectors.Poller { return p.source(t, now) }
 	collectortest.CheckFailures(t, p.API, "hunter2", poller)
+}
+
+// TestBackfillKnowsHowFarItIs: the whole is known before the first page is told, also
+// where there is no scaffolder.
+func TestBackfillKnowsHowFarItIs(t *testing.T) {
+	t.Parallel()
+	without := func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasPrefix(r.URL.Path, "/api/scaffolder") {
+			w.WriteHeader(http.StatusNotFound)
+			return true
+		}
+		return false
+	}
+	for name, tt := range map[string]struct {
+		fail func(http.ResponseWriter, *http.Request) bool
+		want []string
+	}{
+		"both":               {nil, []string{"0 of 0", "0 of 663", "500 of 663", "513 of 663", "613 of 663", "663 of 663"}},
+		"without scaffolder": {without, []string{"0 of 0", "0 of 513", "500 of 513", "513 of 513"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPortal(t)
+			for i := range entityPage + 13 {
+				p.entities = append(p.entities, p.entity("Component", fmt.Sprintf("c%d", i), "a"))
+			}
+			for i := range taskPage + 50 {
+				p.tasks = append(p.tasks, map[string]any{"id": fmt.Sprintf("t%d", i), "status": "open", "createdAt": now.Add(-time.Hour)})
+			}
+			p.fail = tt.fail
+			b, err := p.source(t, now).Backfill(now.AddDate(-1, 0, 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			told := func() {
+				done, total, unit := b.(collectors.Estimator).Progress(nil)
+				if unit != "entities and tasks" {
+					t.Errorf("unit %q", unit)
+				}
+				got = append(got, fmt.Sprintf("%d of %d", done, total))
+			}
+			told()
+			if _, err := b.Poll(t.Context(), nil, func(context.Context, ...schema.Event) error { told(); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			told()
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("progress %q, want %q", got, tt.want)
+			}
+		})
+	}
 }
 
 func TestResumesAfterTheLastGoodPage(t *testing.T) {

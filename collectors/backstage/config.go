@@ -119,6 +119,8 @@ type Source struct {
 	client rest.Client
 	log    *slog.Logger
 	now    func() time.Time
+	// progress is nil but in a backfill.
+	progress *progress
 }
 
 // New checks the configuration.

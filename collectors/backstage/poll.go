@@ -22,6 +22,7 @@ import (
 const (
 	entityPage = 500
 	taskPage   = 100
+	tasksPath  = "/api/scaffolder/v2/tasks"
 	// recheck is how far back tasks are looked at again, for those that were open
 	// or are retried.
 	recheck = 7 * 24 * time.Hour
@@ -64,6 +65,7 @@ func (s *Source) Poll(ctx context.Context, from collectors.Cursor, emit collecto
 		c.Tasks = seen.Map{}
 	}
 	r := &reader{Source: s, emit: emit, now: s.now().UTC().Truncate(time.Millisecond), c: &c}
+	r.progress.begin(ctx, r)
 	err := r.catalog(ctx)
 	var patience *collectors.RetryAfterError
 	if !errors.As(err, &patience) && ctx.Err() == nil {
@@ -120,14 +122,16 @@ func (r *reader) catalog(ctx context.Context) error {
 			return fmt.Errorf("listing the catalog: %w", err)
 		}
 		var page struct {
-			Items    []json.RawMessage `json:"items"`
-			PageInfo struct {
+			Items      []json.RawMessage `json:"items"`
+			TotalItems int64             `json:"totalItems"`
+			PageInfo   struct {
 				NextCursor string `json:"nextCursor"`
 			} `json:"pageInfo"`
 		}
 		if err := json.Unmarshal(raw, &page); err != nil {
 			return fmt.Errorf("listing the catalog: %w", err)
 		}
+		r.progress.catalog(page.TotalItems)
 		var events []schema.Event
 		states := seen.Map{}
 		for _, item := range page.Items {
@@ -144,6 +148,7 @@ func (r *reader) catalog(ctx context.Context) error {
 		if err := r.publish(ctx, events, states, r.c.Entities); err != nil {
 			return err
 		}
+		r.progress.listed(len(page.Items))
 		if page.PageInfo.NextCursor == "" {
 			return r.removed(ctx, present)
 		}
@@ -284,6 +289,13 @@ func escapeEach(path string) string {
 	return strings.Join(parts, "/")
 }
 
+// taskList is a page of the scaffolder's tasks.
+type taskList struct {
+	Tasks []json.RawMessage `json:"tasks"`
+	// Total of all pages; old backends do not say it.
+	Total int64 `json:"totalTasks"`
+}
+
 // tasks lists the scaffolder's tasks, the newest first.
 func (r *reader) tasks(ctx context.Context) error {
 	since := r.now.Add(-r.cfg.History)
@@ -292,7 +304,7 @@ func (r *reader) tasks(ctx context.Context) error {
 	}
 	listed := map[string]bool{}
 	for offset := 0; ; offset += taskPage {
-		raw, err := r.client.Get(ctx, "/api/scaffolder/v2/tasks", url.Values{
+		raw, err := r.client.Get(ctx, tasksPath, url.Values{
 			"limit": {strconv.Itoa(taskPage)}, "offset": {strconv.Itoa(offset)}, "order": {"desc:created_at"},
 		})
 		var status *rest.StatusError
@@ -303,9 +315,7 @@ func (r *reader) tasks(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("listing tasks: %w", err)
 		}
-		var page struct {
-			Tasks []json.RawMessage `json:"tasks"`
-		}
+		var page taskList
 		if err := json.Unmarshal(raw, &page); err != nil {
 			return fmt.Errorf("listing tasks: %w", err)
 		}
@@ -313,6 +323,7 @@ func (r *reader) tasks(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		r.progress.listed(len(page.Tasks))
 		if !more || len(page.Tasks) < taskPage {
 			break
 		}
@@ -371,7 +382,7 @@ func (r *reader) taskPage(ctx context.Context, tasks []json.RawMessage, since ti
 // ends returns the lines of a task's history that say how it ended; the rest is
 // its log.
 func (r *reader) ends(ctx context.Context, id string) ([]json.RawMessage, error) {
-	raw, err := r.client.Get(ctx, "/api/scaffolder/v2/tasks/"+url.PathEscape(id)+"/events", nil)
+	raw, err := r.client.Get(ctx, tasksPath+"/"+url.PathEscape(id)+"/events", nil)
 	if err != nil {
 		return nil, fmt.Errorf("reading the events of a task: %w", err)
 	}

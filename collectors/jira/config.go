@@ -163,6 +163,8 @@ type Source struct {
 	client rest.Client
 	log    *slog.Logger
 	now    func() time.Time
+	// estimates says that a search is asked how many issues it finds.
+	estimates bool
 }
 
 // New checks the configuration.

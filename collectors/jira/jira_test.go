@@ -2,6 +2,7 @@ package jira
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -173,6 +174,14 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	case "/rest/api/3/search":
 		w.WriteHeader(http.StatusGone)
 		return
+	case "/rest/api/3/search/approximate-count":
+		var asked struct{ JQL string }
+		if json.NewDecoder(r.Body).Decode(&asked) != nil || r.Method != http.MethodPost || !strings.HasPrefix(asked.JQL, "(project = PLAT) AND updated >= ") || strings.Contains(asked.JQL, "ORDER") {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]int{"count": s.issues - 1})
+		return
 	}
 	s.searches = append(s.searches, q.Get("jql"))
 	start := 0
@@ -265,6 +274,52 @@ func TestFailures(t *testing.T) {
 			poller := func() collectors.Poller { return s.source(t, kind) }
 			collectortest.CheckFailures(t, s.API, "hunter2", poller)
 			collectortest.CheckBackfill(t, s.API, poller, now.AddDate(-1, 0, 0), now.AddDate(0, 0, -1))
+		})
+	}
+}
+
+// TestBackfillKnowsHowFarItIs: the Cloud says about how many issues there are, a Data
+// Center how many; where nobody says, nothing is missing.
+func TestBackfillKnowsHowFarItIs(t *testing.T) {
+	t.Parallel()
+	uncounted := func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/approximate-count") {
+			return false
+		}
+		w.WriteHeader(http.StatusNotFound)
+		return true
+	}
+	for name, tt := range map[string]struct {
+		kind string
+		fail func(http.ResponseWriter, *http.Request) bool
+		want []string
+	}{
+		"cloud":         {Cloud, nil, []string{"0 of 0 issues", "1000 of 2049 issues", "2000 of 2049 issues"}},
+		"data center":   {DataCenter, nil, []string{"0 of 0 issues", "1000 of 2050 issues", "2000 of 2050 issues"}},
+		"without count": {Cloud, uncounted, []string{"0 of 0 issues", "0 of 0 issues", "0 of 0 issues"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, 2*pagesPerPoll*pageSize+50)
+			s.fail = tt.fail
+			p, err := s.source(t, tt.kind).Backfill(now.AddDate(-1, 0, 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var pub collectortest.Publisher
+			var cur collectors.Cursor
+			var got []string
+			for more := true; more; {
+				done, total, unit := p.(collectors.Estimator).Progress(cur)
+				got = append(got, fmt.Sprintf("%d of %d %s", done, total, unit))
+				cur, err = p.Poll(t.Context(), cur, pub.Publish)
+				if more = errors.Is(err, collectors.ErrMore); err != nil && !more {
+					t.Fatal(err)
+				}
+			}
+			if !slices.Equal(got, tt.want) || len(pub.Events()) != s.issues {
+				t.Errorf("progress %q with %d events, want %q", got, len(pub.Events()), tt.want)
+			}
 		})
 	}
 }

@@ -22,6 +22,7 @@ const (
 	pagesPerPoll = 10
 	// overlap is read again: Jira's index lags behind its changes.
 	overlap = 5 * time.Minute
+	orderBy = " ORDER BY "
 )
 
 // cursor is how far issues were read, by time of update, and the position inside
@@ -33,6 +34,9 @@ type cursor struct {
 	JQL     string    `json:"jql,omitempty"`
 	Token   string    `json:"token,omitempty"`
 	StartAt int       `json:"start_at,omitempty"`
+	// Read of about Total issues of the search; only a backfill counts them.
+	Read  int `json:"read,omitempty"`
+	Total int `json:"total,omitempty"`
 }
 
 // Interval between two polls; 0 without a token.
@@ -58,6 +62,9 @@ func (s *Source) Poll(ctx context.Context, from collectors.Cursor, emit collecto
 			return from, explain(err)
 		}
 		c.Started, c.JQL = now, jql
+		if s.estimates && s.cfg.Kind == Cloud {
+			c.Total = s.estimate(ctx, jql)
+		}
 	}
 	var err error
 	last := false
@@ -122,7 +129,7 @@ func (s *Source) search(ctx context.Context, since time.Time) (string, error) {
 	if s.cfg.JQL != "" {
 		jql = "(" + s.cfg.JQL + ") AND " + jql
 	}
-	return jql + " ORDER BY created ASC, key ASC", nil
+	return jql + orderBy + "created ASC, key ASC", nil
 }
 
 func offset(t time.Time) int {
@@ -184,9 +191,15 @@ func (s *Source) page(ctx context.Context, c *cursor, emit collectors.Emit) (las
 			return false, err
 		}
 	}
+	if s.estimates {
+		c.Read += len(found.Issues)
+	}
 	if s.cfg.Kind == Cloud {
 		c.Token = found.NextPageToken
 		return c.Token == "", nil
+	}
+	if s.estimates {
+		c.Total = found.Total
 	}
 	c.StartAt += len(found.Issues)
 	return len(found.Issues) == 0 || c.StartAt >= found.Total, nil
