@@ -22,9 +22,6 @@ import (
 // defaultTimeout of a request, when the HTTP client has none.
 const defaultTimeout = 30 * time.Second
 
-// minInterval keeps a mistyped interval from spending the budget on nothing.
-const minInterval = 10 * time.Second
-
 var repositoryName = regexp.MustCompile(`^[\w.-]+/[\w.-]+$`)
 
 // errRefused says that GitHub does not accept the credential at all.

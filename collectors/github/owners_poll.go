@@ -1,7 +1,6 @@
 package github
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -15,7 +14,7 @@ import (
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/budget"
 	"github.com/headway-metrics/headway/collectors/codeowners"
-	"github.com/headway-metrics/headway/schema"
+	"github.com/headway-metrics/headway/collectors/forge"
 )
 
 // seenTeam is what was read of a team, and what was told of it.
@@ -45,7 +44,7 @@ type seenFile struct {
 // owners reads what says whose repositories are. It leaves the reserve alone: it
 // changes rarely, and webhooks tell of most of it.
 func (p *poller) owners(ctx context.Context, cur *cursor, repos []repository, emit collectors.Emit) error {
-	ctx = budget.WithReserve(ctx, backfillReserve)
+	ctx = budget.WithReserve(ctx, forge.Reserve)
 	var problems error
 	for _, org := range p.organisations {
 		err := p.teams(ctx, cur, org, emit)
@@ -78,7 +77,7 @@ func (p *poller) owners(ctx context.Context, cur *cursor, repos []repository, em
 
 // teams reads the teams of an organisation, and once all are read tells what differs.
 func (p *poller) teams(ctx context.Context, cur *cursor, org string, emit collectors.Emit) error {
-	if p.now().Sub(p.checked["teams "+org]) < discoverEvery {
+	if p.now().Sub(p.checked["teams "+org]) < forge.DiscoverEvery {
 		return nil
 	}
 	raws, err := p.client.all(ctx, "orgs/"+org+"/teams")
@@ -108,14 +107,14 @@ func (p *poller) teams(ctx context.Context, cur *cursor, org string, emit collec
 			s.Parent = t.Parent.Slug
 		}
 		key := "team " + org + "/" + t.Slug
-		if p.now().Sub(p.checked[key]) < discoverEvery {
+		if p.now().Sub(p.checked[key]) < forge.DiscoverEvery {
 			continue
 		}
 		if err := p.team(ctx, "orgs/"+org+"/teams/"+t.Slug, s); err != nil {
 			return err
 		}
 		p.checked[key] = p.now()
-		if p.client.requests >= requestsPerPoll {
+		if p.client.requests >= forge.RequestsPerPoll {
 			return collectors.ErrMore
 		}
 	}
@@ -198,8 +197,8 @@ func (p *poller) tell(ctx context.Context, org string, seen map[string]*seenTeam
 				repos = nil
 			}
 		}
-		left, joined := apart(s.ToldMembers, members)
-		lost, gained := apart(s.ToldRepos, repos)
+		left, joined := forge.Apart(s.ToldMembers, members)
+		lost, gained := forge.Apart(s.ToldRepos, repos)
 		words := s.Name + "\n" + s.Parent
 		if !gone && words == s.Told && len(left)+len(joined)+len(lost)+len(gained) == 0 {
 			continue
@@ -212,15 +211,11 @@ func (p *poller) tell(ctx context.Context, org string, seen map[string]*seenTeam
 		if s.Parent != "" {
 			t["parent"] = map[string]string{"slug": s.Parent}
 		}
-		ev, err := envelope("team", org+"/"+slug, now, map[string]any{
+		if err := forge.Tell(ctx, emit, Name, "team", org+"/"+slug, now, map[string]any{
 			"organization": map[string]string{"login": org}, "team": t, "since": since, "gone": gone,
 			"joined": users, "left": left, "gained": gained, "lost": lost,
-		}, org, slug, s.Told, words, now.Format(time.RFC3339Nano))
-		if err != nil {
+		}, org, slug, s.Told, words, now.Format(time.RFC3339Nano)); err != nil {
 			return err
-		}
-		if err := emit(ctx, ev); err != nil {
-			return &emitError{err}
 		}
 		s.Told, s.ToldMembers, s.ToldRepos = words, members, repos
 		if gone {
@@ -228,20 +223,6 @@ func (p *poller) tell(ctx context.Context, org string, seen map[string]*seenTeam
 		}
 	}
 	return nil
-}
-
-// envelope makes an event that is of no pull request, run or the like.
-func envelope(kind, subject string, now time.Time, objects map[string]any, key ...string) (schema.Event, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(objects); err != nil {
-		return schema.Event{}, fmt.Errorf("writing the envelope of %s: %w", kind, err)
-	}
-	return schema.Event{
-		ID: schema.EventID(append([]string{Name, kind}, key...)...), Source: Name, Type: Name + ".rest." + kind,
-		Time: now, Subject: subject, Key: subject, Data: bytes.TrimRight(b.Bytes(), "\n"),
-	}, nil
 }
 
 // ownMembers are those of a team that are in no team below it.
@@ -273,21 +254,6 @@ func ancestors(seen map[string]*seenTeam, slug string) []string {
 	return out
 }
 
-// apart says what of two sorted lists only the one or the other has.
-func apart(was, is []string) (gone, added []string) {
-	for _, x := range was {
-		if _, has := slices.BinarySearch(is, x); !has {
-			gone = append(gone, x)
-		}
-	}
-	for _, x := range is {
-		if _, has := slices.BinarySearch(was, x); !has {
-			added = append(added, x)
-		}
-	}
-	return gone, added
-}
-
 // codeowners reads the file of a repository that was pushed to.
 func (p *poller) codeowners(ctx context.Context, cur *cursor, repo repository, emit collectors.Emit) error {
 	if cur.Files == nil {
@@ -297,7 +263,7 @@ func (p *poller) codeowners(ctx context.Context, cur *cursor, repo repository, e
 	if had != nil && !repo.PushedAt.After(had.Pushed) {
 		return nil
 	}
-	if p.client.requests >= requestsPerPoll {
+	if p.client.requests >= forge.RequestsPerPoll {
 		return collectors.ErrMore
 	}
 	var file struct {
@@ -331,14 +297,10 @@ func (p *poller) codeowners(ctx context.Context, cur *cursor, repo repository, e
 		if had == nil {
 			since = now.Truncate(24 * time.Hour)
 		}
-		ev, err := envelope("codeowners", repo.id(), now, map[string]any{
+		if err := forge.Tell(ctx, emit, Name, "codeowners", repo.id(), now, map[string]any{
 			"repository": map[string]string{"html_url": repo.HTMLURL, "full_name": repo.FullName}, "path": place, "text": string(text), "since": since,
-		}, repo.id(), blob, file.SHA, now.Format(time.RFC3339Nano))
-		if err != nil {
+		}, repo.id(), blob, file.SHA, now.Format(time.RFC3339Nano)); err != nil {
 			return err
-		}
-		if err := emit(ctx, ev); err != nil {
-			return &emitError{err}
 		}
 	}
 	cur.Files[repo.FullName] = &seenFile{Pushed: repo.PushedAt.UTC(), Blob: file.SHA}

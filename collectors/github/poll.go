@@ -11,17 +11,10 @@ import (
 
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/budget"
+	"github.com/headway-metrics/headway/collectors/forge"
 )
 
 const (
-	// requestsPerPoll bounds what a crash can repeat: the cursor is saved after
-	// about as many requests.
-	requestsPerPoll = 100
-	// backfillReserve is the share of the rate limit that a backfill leaves to
-	// what is happening now.
-	backfillReserve = 0.3
-	// discoverEvery is how long the list of repositories is believed.
-	discoverEvery = time.Hour
 	// unfinishedFor is how long a deployment or run that has not ended is asked
 	// for again.
 	unfinishedFor = 7 * 24 * time.Hour
@@ -62,11 +55,8 @@ func newPoller(cfg Config, deps collectors.Deps, now func() time.Time) (*poller,
 			return nil, fmt.Errorf("sources.github.repositories[%d]: %q is not owner/name", i, name)
 		}
 	}
-	if cfg.Interval < minInterval {
-		return nil, fmt.Errorf("sources.github.interval: %s is below %s", cfg.Interval, minInterval)
-	}
-	if cfg.BackfillDays < 0 {
-		return nil, fmt.Errorf("sources.github.backfill_days: %d is below 0", cfg.BackfillDays)
+	if err := forge.Check("sources.github", cfg.Interval, cfg.BackfillDays); err != nil {
+		return nil, err
 	}
 	c, err := newClient(cfg, deps, now)
 	if err != nil {
@@ -116,8 +106,7 @@ type position struct {
 // Interval implements collectors.Poller; it is 0 without repositories to read.
 func (s *Source) Interval() time.Duration { return s.interval }
 
-// Poll implements collectors.Poller. What is happening now is read before any
-// backfill goes on, and the backfill leaves it a share of the rate limit.
+// Poll implements collectors.Poller.
 func (s *Source) Poll(ctx context.Context, saved collectors.Cursor, emit collectors.Emit) (collectors.Cursor, error) {
 	if s.poller == nil {
 		return saved, nil
@@ -144,70 +133,32 @@ func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) er
 			return errors.Join(problems, err)
 		}
 	}
-	for _, live := range []bool{true, false} {
-		if live && p.backfillOnly {
-			continue
-		}
-		ctx := ctx
-		if !live {
-			ctx = budget.WithReserve(ctx, backfillReserve)
-			var err error
-			if !p.backfillOnly {
-				err = p.owners(ctx, cur, repos, emit)
+	turn := forge.Turn{
+		Lists: func(yield func(forge.List) bool) {
+			for _, repo := range repos {
+				for _, res := range resources() {
+					pos := cur.at(repo, res.name, p.now().Add(-p.backfill))
+					l := forge.List{Name: res.name, Of: repo.FullName, Key: repo.FullName + " " + res.name, Live: pos.Live}
+					l.Read = func(ctx context.Context) error { return p.read(ctx, repo, res, pos, emit) }
+					if !yield(l) {
+						return
+					}
+				}
 			}
+		},
+		Between: func(ctx context.Context) error {
+			err := p.owners(ctx, cur, repos, emit)
 			if !fatal(err) && !errors.Is(err, budget.ErrReserved) {
 				err = errors.Join(err, p.sweepAll(ctx, cur))
 			}
-			switch {
-			case errors.Is(err, budget.ErrReserved):
-				return problems
-			case fatal(err):
-				return err
-			default:
-				problems = errors.Join(problems, err)
-			}
-		}
-		for _, repo := range repos {
-			for _, res := range resources() {
-				pos := cur.at(repo, res.name, p.now().Add(-p.backfill))
-				key := repo.FullName + " " + res.name
-				if pos.Live != live || (live && p.now().Sub(p.checked[key]) < p.interval/2) {
-					continue
-				}
-				err := p.read(ctx, repo, res, pos, emit)
-				switch {
-				case err == nil:
-				case unavailable(err):
-					p.logger.InfoContext(ctx, "nothing to read in the repository", "repository", repo.FullName, "resource", res.name, "error", err)
-				case errors.Is(err, budget.ErrReserved) && p.backfillOnly:
-					return err
-				case errors.Is(err, budget.ErrReserved):
-					// The backfill has had its share: come back at the usual interval.
-					return problems
-				case fatal(err):
-					return err
-				default:
-					problems = errors.Join(problems, fmt.Errorf("%s of %s: %w", res.name, repo.FullName, err))
-					continue
-				}
-				p.checked[key] = p.now()
-			}
-		}
+			return err
+		},
+		PastOnly: p.backfillOnly, Unavailable: unavailable, Fatal: fatal, Checked: p.checked, Interval: p.interval, Now: p.now, Logger: p.logger,
 	}
-	return problems
+	return turn.Run(ctx, problems)
 }
 
-// fatal errors would come back for every other repository too.
-func fatal(err error) bool {
-	var emitting *emitError
-	return errors.Is(err, errRefused) || errors.Is(err, budget.ErrSpent) || errors.Is(err, collectors.ErrMore) ||
-		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &emitting)
-}
-
-// emitError tells a failure of Kafka from one of GitHub.
-type emitError struct{ error }
-
-func (e *emitError) Unwrap() error { return e.error }
+func fatal(err error) bool { return forge.Fatal(err, errRefused) }
 
 func (c *cursor) at(repo repository, resource string, begin time.Time) *position {
 	of := c.Repositories[repo.FullName]
@@ -245,7 +196,7 @@ func (p *poller) read(ctx context.Context, repo repository, res resource, pos *p
 			return nil
 		}
 		pos.Page = page + 1
-		if p.client.requests >= requestsPerPoll {
+		if p.client.requests >= forge.RequestsPerPoll {
 			return collectors.ErrMore
 		}
 	}
@@ -277,8 +228,8 @@ func (p *poller) emitPage(ctx context.Context, repo repository, res resource, po
 			unfinished = at
 		}
 	}
-	if err := emit(ctx, batch.stamped(p.now())...); err != nil {
-		return false, &emitError{err}
+	if err := forge.Emit(ctx, emit, batch.Stamped(p.now())...); err != nil {
+		return false, err
 	}
 	pos.Newest, pos.Unfinished = newest, unfinished
 	return done, nil
@@ -307,7 +258,7 @@ func (pos *position) finish(now time.Time) {
 // discover lists the repositories to read; archived ones and forks of an
 // organisation are left out. On an error the last list is used, if there is one.
 func (p *poller) discover(ctx context.Context) ([]repository, error) {
-	if p.now().Sub(p.discovered) < discoverEvery {
+	if p.now().Sub(p.discovered) < forge.DiscoverEvery {
 		return p.repositories, nil
 	}
 	var out []repository

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/forge"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -111,15 +112,11 @@ func (p *poller) renamed(ctx context.Context, cur *cursor, repos []repository, e
 		if had != "" && !strings.EqualFold(had, r.FullName) {
 			host, _, _ := strings.Cut(r.id(), "/")
 			now := p.now().UTC().Truncate(time.Millisecond)
-			ev, err := envelope("repository", r.id(), now, map[string]any{
+			if err := forge.Tell(ctx, emit, Name, "repository", r.id(), now, map[string]any{
 				"repository": map[string]any{"id": r.ID, "html_url": r.HTMLURL, "full_name": r.FullName},
 				"before":     schema.RepoID(host + "/" + had), "since": now,
-			}, strconv.FormatInt(r.ID, 10), had, r.FullName, now.Format(time.RFC3339Nano))
-			if err != nil {
+			}, strconv.FormatInt(r.ID, 10), had, r.FullName, now.Format(time.RFC3339Nano)); err != nil {
 				return err
-			}
-			if err := emit(ctx, ev); err != nil {
-				return &emitError{err}
 			}
 			if cur.Repositories[r.FullName] == nil && cur.Repositories[had] != nil {
 				cur.Repositories[r.FullName] = cur.Repositories[had]

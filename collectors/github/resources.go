@@ -1,7 +1,6 @@
 package github
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/headway-metrics/headway/collectors/forge"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -89,31 +89,12 @@ func commitTime(raw []byte) time.Time {
 }
 
 // emission gathers the events of a page.
-type emission struct{ events []schema.Event }
+type emission struct{ forge.Batch }
 
-func (e *emission) stamped(now time.Time) []schema.Event {
-	for i := range e.events {
-		e.events[i].Time = now.UTC()
-	}
-	return e.events
-}
-
-// add makes an event of objects in the envelope of a webhook. Its id follows from
-// the natural key and the version of what it holds.
+// add makes an event of objects in the envelope of a webhook.
 func (e *emission) add(repo repository, kind string, objects map[string]any, key ...string) error {
 	objects["repository"] = map[string]string{"html_url": repo.HTMLURL, "full_name": repo.FullName}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(objects); err != nil {
-		return fmt.Errorf("writing the envelope of %s: %w", kind, err)
-	}
-	id := repo.id()
-	e.events = append(e.events, schema.Event{
-		ID: schema.EventID(append([]string{Name, kind, id}, key...)...), Source: Name, Type: Name + ".rest." + kind,
-		Subject: id, Key: id, Data: bytes.TrimRight(b.Bytes(), "\n"),
-	})
-	return nil
+	return e.Add(Name, kind, repo.id(), objects, key...)
 }
 
 // unreadable keeps an object as it is when it cannot be read: the event then goes to

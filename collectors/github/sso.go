@@ -12,6 +12,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/forge"
 	"github.com/headway-metrics/headway/collectors/sso"
 	"github.com/headway-metrics/headway/schema"
 )
@@ -114,7 +115,7 @@ func (c *client) query(ctx context.Context, body, v any) error {
 
 // sso reads who is who by single sign-on and tells what differs.
 func (p *poller) sso(ctx context.Context, cur *cursor, org string, emit collectors.Emit) error {
-	if p.now().Sub(p.checked["sso "+org]) < discoverEvery {
+	if p.now().Sub(p.checked["sso "+org]) < forge.DiscoverEvery {
 		return nil
 	}
 	links, err := p.client.ssoLinks(ctx, org)
@@ -131,12 +132,8 @@ func (p *poller) sso(ctx context.Context, cur *cursor, org string, emit collecto
 	}
 	if d := sso.Between(cur.SSO[org], links); !d.Empty() {
 		now := p.now().UTC().Truncate(time.Millisecond)
-		ev, err := envelope("sso", org, now, map[string]any{"linked": d.Linked, "unlinked": d.Unlinked}, org, fmt.Sprint(d), now.Format(time.RFC3339Nano))
-		if err != nil {
+		if err := forge.Tell(ctx, emit, Name, "sso", org, now, map[string]any{"linked": d.Linked, "unlinked": d.Unlinked}, org, fmt.Sprint(d), now.Format(time.RFC3339Nano)); err != nil {
 			return err
-		}
-		if err := emit(ctx, ev); err != nil {
-			return &emitError{err}
 		}
 	}
 	cur.SSO[org] = links

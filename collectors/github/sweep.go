@@ -15,6 +15,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/forge"
 )
 
 const (
@@ -107,7 +108,7 @@ func (p *poller) sweepAll(ctx context.Context, cur *cursor) error {
 
 // findHooks lists the hooks that lead to a Headway, hourly.
 func (p *poller) findHooks(ctx context.Context) ([]string, error) {
-	if p.now().Sub(p.hooksFound) < discoverEvery {
+	if p.now().Sub(p.hooksFound) < forge.DiscoverEvery {
 		return p.hooks, nil
 	}
 	var out []string
@@ -253,7 +254,7 @@ func (p *poller) askAgain(ctx context.Context, hook string, s *sweep) error {
 		}
 		f.Next = p.now().Add(firstRetry << (2 * min(f.Attempts, 8))).UTC()
 		f.Attempts++
-		if asked++; p.client.requests >= requestsPerPoll {
+		if asked++; p.client.requests >= forge.RequestsPerPoll {
 			return collectors.ErrMore
 		}
 	}

@@ -64,7 +64,7 @@ func (s *Source) Test(ctx context.Context, sample collectors.Emit) []collectors.
 		if err := batch.add(repo, "pull_request", map[string]any{"pull_request": raws[0]}, "sample"); err != nil {
 			return append(out, collectors.Check{What: "sample", Problem: err.Error()})
 		}
-		_ = sample(ctx, batch.stamped(p.now())...) // A sample's only error is that one is enough.
+		_ = sample(ctx, batch.Stamped(p.now())...) // A sample's only error is that one is enough.
 	}
 	return out
 }

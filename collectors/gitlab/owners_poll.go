@@ -1,7 +1,6 @@
 package gitlab
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -18,6 +17,7 @@ import (
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/budget"
 	"github.com/headway-metrics/headway/collectors/codeowners"
+	"github.com/headway-metrics/headway/collectors/forge"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -80,7 +80,7 @@ func (o ownership) groups() []string {
 // owners reads what says whose projects are. It leaves the reserve alone, for it
 // changes rarely.
 func (p *poller) owners(ctx context.Context, cur *cursor, projects []project, emit collectors.Emit) error {
-	ctx = budget.WithReserve(ctx, backfillReserve)
+	ctx = budget.WithReserve(ctx, forge.Reserve)
 	var problems error
 	for _, root := range p.groups {
 		err := p.groupsBelow(ctx, cur, root, projects, emit)
@@ -110,7 +110,7 @@ func (p *poller) owners(ctx context.Context, cur *cursor, projects []project, em
 
 // groupsBelow reads a group and those below it, and once all are read tells what differs.
 func (p *poller) groupsBelow(ctx context.Context, cur *cursor, root string, projects []project, emit collectors.Emit) error {
-	if p.now().Sub(p.checked["groups "+root]) < discoverEvery {
+	if p.now().Sub(p.checked["groups "+root]) < forge.DiscoverEvery {
 		return nil
 	}
 	var top json.RawMessage
@@ -146,14 +146,14 @@ func (p *poller) groupsBelow(ctx context.Context, cur *cursor, root string, proj
 		s := seen[g.FullPath]
 		s.Name = g.Name
 		key := "group " + g.FullPath
-		if p.now().Sub(p.checked[key]) < discoverEvery {
+		if p.now().Sub(p.checked[key]) < forge.DiscoverEvery {
 			continue
 		}
 		if err := p.members(ctx, g.ID, s); err != nil {
 			return err
 		}
 		p.checked[key] = p.now()
-		if p.client.requests >= requestsPerPoll {
+		if p.client.requests >= forge.RequestsPerPoll {
 			return collectors.ErrMore
 		}
 	}
@@ -227,19 +227,15 @@ func (p *poller) tell(ctx context.Context, root string, seen map[string]*seenGro
 			members, own = nil, nil
 		}
 		slices.Sort(own)
-		left, joined := apart(s.ToldMembers, members)
-		lost, gained := apart(s.ToldRepos, own)
+		left, joined := forge.Apart(s.ToldMembers, members)
+		lost, gained := forge.Apart(s.ToldRepos, own)
 		if !gone && s.Name == s.Told && len(left)+len(joined)+len(lost)+len(gained) == 0 {
 			continue
 		}
-		ev, err := envelopeOf("group", path, now, restGroup{
+		if err := forge.Tell(ctx, emit, Name, "group", path, now, restGroup{
 			Group: path, Name: s.Name, Since: since, Gone: gone, Joined: joined, Left: left, Gained: gained, Lost: lost,
-		}, root, path, s.Told, s.Name, now.Format(time.RFC3339Nano))
-		if err != nil {
+		}, root, path, s.Told, s.Name, now.Format(time.RFC3339Nano)); err != nil {
 			return err
-		}
-		if err := emit(ctx, ev); err != nil {
-			return &emitError{err}
 		}
 		s.Told, s.ToldMembers, s.ToldRepos = s.Name, members, own
 		if gone {
@@ -247,35 +243,6 @@ func (p *poller) tell(ctx context.Context, root string, seen map[string]*seenGro
 		}
 	}
 	return nil
-}
-
-// envelopeOf makes an event of something that is no object of a project's lists.
-func envelopeOf(kind, subject string, now time.Time, v any, key ...string) (schema.Event, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return schema.Event{}, fmt.Errorf("writing the envelope of %s: %w", kind, err)
-	}
-	return schema.Event{
-		ID: schema.EventID(append([]string{Name, kind}, key...)...), Source: Name, Type: Name + ".rest." + kind,
-		Time: now, Subject: subject, Key: subject, Data: bytes.TrimRight(b.Bytes(), "\n"),
-	}, nil
-}
-
-// apart says what of two sorted lists only the one or the other has.
-func apart(was, is []string) (gone, added []string) {
-	for _, x := range was {
-		if _, has := slices.BinarySearch(is, x); !has {
-			gone = append(gone, x)
-		}
-	}
-	for _, x := range is {
-		if _, has := slices.BinarySearch(was, x); !has {
-			added = append(added, x)
-		}
-	}
-	return gone, added
 }
 
 // codeowners reads the file of a project that was active since.
@@ -287,7 +254,7 @@ func (p *poller) codeowners(ctx context.Context, cur *cursor, proj project, emit
 	if had != nil && !active.After(had.Active) {
 		return nil
 	}
-	if p.client.requests >= requestsPerPoll {
+	if p.client.requests >= forge.RequestsPerPoll {
 		return collectors.ErrMore
 	}
 	var file struct {
@@ -316,12 +283,8 @@ func (p *poller) codeowners(ctx context.Context, cur *cursor, proj project, emit
 		f := restFile{Text: string(text), Since: since}
 		f.Project = proj
 		id := strconv.FormatInt(proj.ID, 10)
-		ev, err := envelopeOf("codeowners", schema.RepoID(proj.WebURL), now, f, id, blob, file.Blob, now.Format(time.RFC3339Nano))
-		if err != nil {
+		if err := forge.Tell(ctx, emit, Name, "codeowners", schema.RepoID(proj.WebURL), now, f, id, blob, file.Blob, now.Format(time.RFC3339Nano)); err != nil {
 			return err
-		}
-		if err := emit(ctx, ev); err != nil {
-			return &emitError{err}
 		}
 	}
 	cur.Files[proj.ID] = &seenFile{Active: active.UTC(), Blob: file.Blob}
@@ -345,14 +308,10 @@ func (p *poller) renamed(ctx context.Context, cur *cursor, projects []project, e
 		if had != "" && !strings.EqualFold(had, proj.PathWithNamespace) {
 			now := p.now().UTC().Truncate(time.Millisecond)
 			id := strconv.FormatInt(proj.ID, 10)
-			ev, err := envelopeOf("project", schema.RepoID(proj.WebURL), now, map[string]any{
+			if err := forge.Tell(ctx, emit, Name, "project", schema.RepoID(proj.WebURL), now, map[string]any{
 				"project_id": proj.ID, "path_with_namespace": proj.PathWithNamespace, "old_path_with_namespace": had, "updated_at": now,
-			}, id, had, proj.PathWithNamespace, now.Format(time.RFC3339Nano))
-			if err != nil {
+			}, id, had, proj.PathWithNamespace, now.Format(time.RFC3339Nano)); err != nil {
 				return err
-			}
-			if err := emit(ctx, ev); err != nil {
-				return &emitError{err}
 			}
 		}
 		cur.Names[proj.ID] = proj.PathWithNamespace

@@ -15,21 +15,8 @@ import (
 	gl "github.com/xanzy/go-gitlab"
 
 	"github.com/headway-metrics/headway/collectors"
-	"github.com/headway-metrics/headway/collectors/budget"
+	"github.com/headway-metrics/headway/collectors/forge"
 	"github.com/headway-metrics/headway/collectors/label"
-)
-
-const (
-	// requestsPerPoll bounds what a crash can repeat: the cursor is saved after
-	// about as many requests.
-	requestsPerPoll = 100
-	// backfillReserve is the share of the rate limit that a backfill leaves to
-	// what is happening now.
-	backfillReserve = 0.3
-	// discoverEvery is how long the list of projects is believed.
-	discoverEvery = time.Hour
-	// minInterval keeps a mistyped interval from spending the budget on nothing.
-	minInterval = 10 * time.Second
 )
 
 var groupPath = regexp.MustCompile(`^[\w.-]+(?:/[\w.-]+)*$`)
@@ -66,11 +53,8 @@ func newPoller(cfg Config, deps collectors.Deps, now func() time.Time, rules lab
 			}
 		}
 	}
-	if cfg.Interval < minInterval {
-		return nil, fmt.Errorf("sources.gitlab.interval: %s is below %s", cfg.Interval, minInterval)
-	}
-	if cfg.BackfillDays < 0 {
-		return nil, fmt.Errorf("sources.gitlab.backfill_days: %d is below 0", cfg.BackfillDays)
+	if err := forge.Check("sources.gitlab", cfg.Interval, cfg.BackfillDays); err != nil {
+		return nil, err
 	}
 	c, err := newClient(cfg, deps, now)
 	if err != nil {
@@ -122,8 +106,7 @@ func (s *Source) Interval() time.Duration {
 	return s.poller.interval
 }
 
-// Poll implements collectors.Poller. What is happening now is read before any
-// backfill goes on, and the backfill leaves it a share of the rate limit.
+// Poll implements collectors.Poller.
 func (s *Source) Poll(ctx context.Context, saved collectors.Cursor, emit collectors.Emit) (collectors.Cursor, error) {
 	if s.poller == nil {
 		return saved, nil
@@ -150,65 +133,26 @@ func (p *poller) poll(ctx context.Context, cur *cursor, emit collectors.Emit) er
 			return errors.Join(problems, err)
 		}
 	}
-	for _, live := range []bool{true, false} {
-		if live && p.backfillOnly {
-			continue
-		}
-		ctx := ctx
-		if !live {
-			ctx = budget.WithReserve(ctx, backfillReserve)
-			if !p.backfillOnly {
-				switch err := p.owners(ctx, cur, projects, emit); {
-				case errors.Is(err, budget.ErrReserved):
-					return problems
-				case fatal(err):
-					return err
-				default:
-					problems = errors.Join(problems, err)
+	turn := forge.Turn{
+		Lists: func(yield func(forge.List) bool) {
+			for _, proj := range projects {
+				for _, res := range resources() {
+					pos := cur.at(proj, res.name, p.now().Add(-p.backfill))
+					l := forge.List{Name: res.name, Of: proj.PathWithNamespace, Key: strconv.FormatInt(proj.ID, 10) + " " + res.name, Live: pos.Live}
+					l.Read = func(ctx context.Context) error { return p.read(ctx, proj, res, pos, emit) }
+					if !yield(l) {
+						return
+					}
 				}
 			}
-		}
-		for _, proj := range projects {
-			for _, res := range resources() {
-				pos := cur.at(proj, res.name, p.now().Add(-p.backfill))
-				key := strconv.FormatInt(proj.ID, 10) + " " + res.name
-				if pos.Live != live || (live && p.now().Sub(p.checked[key]) < p.interval/2) {
-					continue
-				}
-				err := p.read(ctx, proj, res, pos, emit)
-				switch {
-				case err == nil:
-				case unavailable(err):
-					p.logger.InfoContext(ctx, "nothing to read in the project", "project", proj.PathWithNamespace, "resource", res.name, "error", err)
-				case errors.Is(err, budget.ErrReserved) && p.backfillOnly:
-					return err
-				case errors.Is(err, budget.ErrReserved):
-					// The backfill has had its share: come back at the usual interval.
-					return problems
-				case fatal(err):
-					return err
-				default:
-					problems = errors.Join(problems, fmt.Errorf("%s of %s: %w", res.name, proj.PathWithNamespace, err))
-					continue
-				}
-				p.checked[key] = p.now()
-			}
-		}
+		},
+		Between:  func(ctx context.Context) error { return p.owners(ctx, cur, projects, emit) },
+		PastOnly: p.backfillOnly, Unavailable: unavailable, Fatal: fatal, Checked: p.checked, Interval: p.interval, Now: p.now, Logger: p.logger,
 	}
-	return problems
+	return turn.Run(ctx, problems)
 }
 
-// fatal errors would come back for every other project too.
-func fatal(err error) bool {
-	var emitting *emitError
-	return errors.Is(err, errRefused) || errors.Is(err, errScope) || errors.Is(err, budget.ErrSpent) || errors.Is(err, collectors.ErrMore) ||
-		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &emitting)
-}
-
-// emitError tells a failure of Kafka from one of GitLab.
-type emitError struct{ error }
-
-func (e *emitError) Unwrap() error { return e.error }
+func fatal(err error) bool { return forge.Fatal(err, errRefused, errScope) }
 
 func (c *cursor) at(proj project, resource string, begin time.Time) *position {
 	id := strconv.FormatInt(proj.ID, 10)
@@ -255,7 +199,7 @@ func (p *poller) read(ctx context.Context, proj project, res resource, pos *posi
 		if err != nil || done {
 			return err
 		}
-		if p.client.requests >= requestsPerPoll {
+		if p.client.requests >= forge.RequestsPerPoll {
 			return collectors.ErrMore
 		}
 	}
@@ -274,9 +218,9 @@ func (p *poller) forwards(ctx context.Context, proj project, res resource, pos *
 		if at.Before(pos.Until) && !at.IsZero() || at.Equal(pos.Until) && slices.Contains(pos.Edge, key) {
 			continue
 		}
-		whole := len(batch.events)
+		whole := len(batch.Events)
 		if problem = res.events(ctx, p, proj, raw, &batch); problem != nil {
-			batch.events = batch.events[:whole]
+			batch.Events = batch.Events[:whole]
 			break
 		}
 		if at.After(until) {
@@ -286,8 +230,8 @@ func (p *poller) forwards(ctx context.Context, proj project, res resource, pos *
 			edge = append(edge, key)
 		}
 	}
-	if err := emit(ctx, batch.stamped(p.now())...); err != nil {
-		return false, &emitError{err}
+	if err := forge.Emit(ctx, emit, batch.Stamped(p.now())...); err != nil {
+		return false, err
 	}
 	moved := until.After(pos.Until)
 	pos.Until, pos.Edge, pos.ETag = until, edge, ""
@@ -332,8 +276,8 @@ func (p *poller) backwards(ctx context.Context, proj project, res resource, pos 
 			newest = at
 		}
 	}
-	if err := emit(ctx, batch.stamped(p.now())...); err != nil {
-		return false, &emitError{err}
+	if err := forge.Emit(ctx, emit, batch.Stamped(p.now())...); err != nil {
+		return false, err
 	}
 	if pos.Next == "" {
 		pos.NextETag = a.etag
@@ -364,7 +308,7 @@ type listed struct {
 // discover lists the projects to read; of a group, archived ones and forks are
 // left out. On an error the last list is used, if there is one.
 func (p *poller) discover(ctx context.Context) ([]project, error) {
-	if p.now().Sub(p.discovered) < discoverEvery {
+	if p.now().Sub(p.discovered) < forge.DiscoverEvery {
 		return p.projects, nil
 	}
 	if err := p.client.checkScope(ctx); err != nil {

@@ -1,7 +1,6 @@
 package gitlab
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/headway-metrics/headway/collectors/forge"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -94,31 +94,12 @@ func taggedAt(raw []byte) time.Time {
 }
 
 // emission gathers the events of a page.
-type emission struct{ events []schema.Event }
+type emission struct{ forge.Batch }
 
-func (e *emission) stamped(now time.Time) []schema.Event {
-	for i := range e.events {
-		e.events[i].Time = now.UTC()
-	}
-	return e.events
-}
-
-// add makes an event of objects in an envelope. Its id follows from the natural
-// key and the version of what it holds.
+// add makes an event of objects in an envelope.
 func (e *emission) add(proj project, kind string, objects map[string]any, key ...string) error {
 	objects["project"] = proj
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(objects); err != nil {
-		return fmt.Errorf("writing the envelope of %s: %w", kind, err)
-	}
-	repo := schema.RepoID(proj.WebURL)
-	e.events = append(e.events, schema.Event{
-		ID: schema.EventID(append([]string{Name, kind, repo}, key...)...), Source: Name, Type: Name + ".rest." + kind,
-		Subject: repo, Key: repo, Data: bytes.TrimRight(b.Bytes(), "\n"),
-	})
-	return nil
+	return e.Add(Name, kind, schema.RepoID(proj.WebURL), objects, key...)
 }
 
 // object adds an object that has no parts. One that cannot be read is kept as it

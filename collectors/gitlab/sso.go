@@ -9,6 +9,7 @@ import (
 	gl "github.com/xanzy/go-gitlab"
 
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/forge"
 	"github.com/headway-metrics/headway/collectors/sso"
 )
 
@@ -60,12 +61,8 @@ func (p *poller) identities(ctx context.Context, cur *cursor, root string, emit 
 	}
 	if d := sso.Between(told, are); !d.Empty() {
 		now := p.now().UTC().Truncate(time.Millisecond)
-		ev, err := envelopeOf("sso", root, now, d, root, fmt.Sprint(d), now.Format(time.RFC3339Nano))
-		if err != nil {
+		if err := forge.Tell(ctx, emit, Name, "sso", root, now, d, root, fmt.Sprint(d), now.Format(time.RFC3339Nano)); err != nil {
 			return err
-		}
-		if err := emit(ctx, ev); err != nil {
-			return &emitError{err}
 		}
 	}
 	if cur.SSO == nil {

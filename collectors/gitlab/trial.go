@@ -81,6 +81,6 @@ func (p *poller) newest(ctx context.Context, proj project, sample collectors.Emi
 	if err := mergeRequestEvents(ctx, p, proj, raws[0], &batch); err != nil {
 		return []collectors.Check{{What: "sample", Problem: err.Error()}}
 	}
-	_ = sample(ctx, batch.stamped(p.now())...) // A sample's only error is that one is enough.
+	_ = sample(ctx, batch.Stamped(p.now())...) // A sample's only error is that one is enough.
 	return nil
 }
