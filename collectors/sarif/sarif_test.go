@@ -1,11 +1,8 @@
 package sarif_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -28,17 +25,14 @@ func source(tb testing.TB) collectors.Source {
 
 func sign(h http.Header, _ []byte, _ time.Time) { h.Set("Authorization", "Bearer t0k3n") }
 
+// file is the payload of a file of testdata.
 func file(tb testing.TB, name string) []byte {
 	tb.Helper()
-	var f collectortest.File
-	b, err := os.ReadFile("testdata/" + name + ".json")
-	if err == nil {
-		err = json.Unmarshal(b, &f)
+	ev, ok := collectortest.Events(tb, sarif.Name, "testdata")[name]
+	if !ok {
+		tb.Fatalf("testdata has no %s", name)
 	}
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return f.Data
+	return ev.Data
 }
 
 func TestContract(t *testing.T) {
@@ -70,15 +64,7 @@ func read(t *testing.T, run, results string) (scan *schema.Scan, findings []*sch
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range facts {
-		switch f := f.(type) {
-		case *schema.Scan:
-			scan = f
-		case *schema.Finding:
-			findings = append(findings, f)
-		}
-	}
-	return scan, findings
+	return collectortest.Scanned(facts)
 }
 
 func at(line string) string {
@@ -146,28 +132,10 @@ func TestAPullRequestIsNotWhatRuns(t *testing.T) {
 	}
 }
 
-// TestTheSecretInASnippetIsNotKept: not in the event, hence nowhere.
 func TestTheSecretInASnippetIsNotKept(t *testing.T) {
 	t.Parallel()
-	const secret = "AKIAIOSFODNN7EXAMPLE"
-	body := file(t, "secrets")
-	body = bytes.ReplaceAll(body, []byte("REDACTED"), []byte(secret))
-	if !bytes.Contains(body, []byte(secret)) {
-		t.Fatal("the payload has no secret to take out")
-	}
-	var p collectortest.Publisher
-	d := collectortest.Delivery{Path: "/hooks/sarif", Header: http.Header{generic.RepositoryHeader: {"https://github.com/acme/shop"}}, Body: body}
-	sign(d.Header, d.Body, collectortest.Time)
-	if rec := collectortest.Post(collectortest.NewServer(t, source(t), &p), d); rec.Code/100 != 2 {
-		t.Fatalf("answered %d", rec.Code)
-	}
-	ev := p.Events()[0]
-	if bytes.Contains(ev.Data, []byte(secret)) {
-		t.Errorf("the event holds the secret: %s", ev.Data)
-	}
-	if got := collectortest.Describe(t, source(t), ev); !bytes.Contains(got, []byte(`"Kind": "secret"`)) {
-		t.Errorf("no finding of a secret is left: %s", got)
-	}
+	header := http.Header{generic.RepositoryHeader: {"https://github.com/acme/shop"}}
+	collectortest.CheckSecretIsGone(t, source(t), sign, collectortest.Delivery{Name: "secrets", Path: "/hooks/sarif", Header: header, Body: file(t, "secrets")}, "REDACTED")
 }
 
 func TestWhatCannotBeRead(t *testing.T) {
