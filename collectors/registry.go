@@ -1,6 +1,7 @@
 package collectors
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -32,6 +33,22 @@ type Entry struct {
 	New func(cfg any, deps Deps) (Source, error)
 	// AlwaysOn sources run without being configured, with their defaults.
 	AlwaysOn bool
+}
+
+// Made is the New of an Entry whose Config returns a *C.
+func Made[C any, S Source](name string, build func(cfg C, deps Deps) (S, error)) func(any, Deps) (Source, error) {
+	return func(cfg any, deps Deps) (Source, error) {
+		c, ok := cfg.(*C)
+		if !ok {
+			return nil, fmt.Errorf("%s: configuration is a %T", name, cfg)
+		}
+		s, err := build(*c, deps)
+		if err != nil {
+			// Not s, which is a source even when it holds nil.
+			return nil, err
+		}
+		return s, nil
+	}
 }
 
 // Group is a kind of system.

@@ -2,7 +2,6 @@ package alertmanager
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -29,13 +28,7 @@ func Entry() collectors.Entry {
 		Facts:     []string{"incident_updates"},
 		Signature: "`Authorization`, a shared secret as bearer token or as basic authentication's password",
 		Config:    func() any { return &Config{Rules: DefaultRules()} },
-		New: func(cfg any, _ collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("alertmanager: configuration is a %T", cfg)
-			}
-			return New(*c)
-		},
+		New:       collectors.Made(Name, func(c Config, _ collectors.Deps) (*Source, error) { return New(c) }),
 	}
 }
 

@@ -58,13 +58,7 @@ func Entry() collectors.Entry {
 		Polls:     "the applications' histories, operations and images",
 
 		Config: func() any { return &Config{Interval: defaultInterval} },
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("argocd: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New:    collectors.Made(Name, New),
 	}
 }
 

@@ -58,13 +58,7 @@ func Entry() collectors.Entry {
 		Signature: "`Authorization: Bearer`, a shared token",
 		Polls:     "the catalog's components, groups, users and templates; the scaffolder's tasks",
 		Config:    func() any { return &Config{Interval: defaultInterval, History: defaultHistory} },
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("backstage: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New:       collectors.Made(Name, New),
 	}
 }
 

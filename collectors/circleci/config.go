@@ -60,13 +60,7 @@ func Entry() collectors.Entry {
 		Polls:     "pipelines of the configured projects, their workflows, and the jobs of those that rules name",
 
 		Config: func() any { return &Config{URL: defaultURL, Interval: defaultInterval, History: defaultHistory} },
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("circleci: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New:    collectors.Made(Name, New),
 	}
 }
 

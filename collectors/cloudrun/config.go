@@ -51,13 +51,7 @@ func Entry() collectors.Entry {
 				Interval: defaultInterval, URL: defaultURL,
 			}
 		},
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("cloudrun: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New: collectors.Made(Name, New),
 	}
 }
 

@@ -71,13 +71,7 @@ func Entry() collectors.Entry {
 		Signature: generic.SignatureInWords,
 		Polls:     "the configured files, whenever they change",
 		Config:    func() any { return &Config{Interval: defaultInterval} },
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("csv: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New:       collectors.Made(Name, New),
 	}
 }
 

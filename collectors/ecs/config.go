@@ -59,13 +59,7 @@ func Entry() collectors.Entry {
 				Interval: defaultInterval,
 			}
 		},
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("ecs: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New: collectors.Made(Name, New),
 	}
 }
 

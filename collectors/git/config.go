@@ -60,13 +60,7 @@ func Entry() collectors.Entry {
 		Facts:  []string{"commits", "deployments", "services", "tags"},
 		Polls:  "branches, tags and commits, by fetching into a bare partial clone",
 		Config: func() any { return &Config{Interval: DefaultInterval} },
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("git: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New:    collectors.Made(Name, New),
 	}
 }
 

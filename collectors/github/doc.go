@@ -99,9 +99,7 @@ func Entry() collectors.Entry {
 		Signature: "`X-Hub-Signature-256`, hex HMAC-SHA256 of the body",
 		Polls:     "pull requests with their commits and reviews, deployments with their statuses, workflow runs, issues, commits, teams with members and repositories, CODEOWNERS, identities of SAML single sign-on",
 		Config:    func() any { c := DefaultConfig(); return &c },
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			return New(*cfg.(*Config), deps, time.Now)
-		},
+		New:       collectors.Made(Name, func(c Config, deps collectors.Deps) (*Source, error) { return New(c, deps, time.Now) }),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/collectors/label"
+	"github.com/headway-metrics/headway/collectors/ticket"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -45,16 +46,7 @@ func (s *Source) issue(p payload) ([]schema.Fact, error) {
 		out = append(out, p.incident(gone || lost(s.labels.Incident))...)
 	}
 	if s.labels.Request(labels) || lost(s.labels.Request) {
-		r := &schema.Request{
-			Meta: m, RequestID: id, CapabilityID: t.CapabilityID, Channel: schema.ChannelManual, Status: schema.RequestOpen,
-			TeamRef: t.TeamRef, ServiceRef: t.ServiceRef, HumanSteps: 1, CreatedAt: i.CreatedAt, CompletedAt: i.ClosedAt,
-		}
-		if i.ClosedAt != nil {
-			r.Status = schema.RequestCompleted
-			if i.StateReason == "not_planned" || i.StateReason == "duplicate" {
-				r.Status = schema.RequestCancelled
-			}
-		}
+		r := ticket.Story{Ticket: t, Cancelled: i.StateReason == "not_planned" || i.StateReason == "duplicate"}.Request()
 		if lost(s.labels.Request) {
 			r.Deleted = 1
 		}

@@ -86,13 +86,7 @@ func Entry() collectors.Entry {
 		Signature: "signing token (Standard Webhooks: `webhook-signature`, base64 HMAC-SHA256 of id, time and body), or secret token `X-Gitlab-Token`",
 		Polls:     "merge requests with their first commits and approvals, deployments, pipelines, issues, incidents with their history, commits, tags, groups with members, CODEOWNERS, identities of SAML single sign-on",
 		Config:    func() any { c := DefaultConfig(); return &c },
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("gitlab: configuration is a %T", cfg)
-			}
-			return New(*c, deps, time.Now)
-		},
+		New:       collectors.Made(Name, func(c Config, deps collectors.Deps) (*Source, error) { return New(c, deps, time.Now) }),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/collectors/label"
+	"github.com/headway-metrics/headway/collectors/ticket"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -142,16 +143,7 @@ func (i *issue) facts(repo string, rules label.Rules, before labels, fuller uint
 }
 
 func (i *issue) request(t *schema.Ticket, withdrawn bool) *schema.Request {
-	r := &schema.Request{
-		Meta: t.Meta, RequestID: t.TicketID, CapabilityID: t.CapabilityID, Channel: schema.ChannelManual, Status: schema.RequestOpen,
-		TeamRef: t.TeamRef, ServiceRef: t.ServiceRef, HumanSteps: 1, CreatedAt: t.CreatedAt, CompletedAt: t.ResolvedAt,
-	}
-	if t.ResolvedAt != nil {
-		r.Status = schema.RequestCompleted
-		if i.DuplicatedToID != 0 {
-			r.Status = schema.RequestCancelled
-		}
-	}
+	r := ticket.Story{Ticket: t, Cancelled: i.DuplicatedToID != 0}.Request()
 	if withdrawn {
 		r.Deleted = 1
 	}

@@ -58,13 +58,7 @@ func Entry() collectors.Entry {
 		Facts:  []string{"deployments"},
 		Polls:  "the files of configuration repositories, commit by commit, by fetching into a bare partial clone",
 		Config: func() any { return &Config{Interval: DefaultInterval} },
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("gitops: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New:    collectors.Made(Name, New),
 	}
 }
 

@@ -2,7 +2,6 @@ package grafana
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -34,13 +33,7 @@ func Entry() collectors.Entry {
 		Facts:     []string{"incident_updates"},
 		Signature: "`X-Grafana-Alerting-Signature`, hex HMAC-SHA256 of the body, or of timestamp and body; or a shared secret in `Authorization`",
 		Config:    func() any { return &Config{Rules: alertmanager.DefaultRules()} },
-		New: func(cfg any, _ collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("grafana: configuration is a %T", cfg)
-			}
-			return New(*c)
-		},
+		New:       collectors.Made(Name, func(c Config, _ collectors.Deps) (*Source, error) { return New(c) }),
 	}
 }
 

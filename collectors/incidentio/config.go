@@ -55,13 +55,7 @@ func Entry() collectors.Entry {
 				Started: []string{"Impact started at", "Reported at"}, Resolved: []string{"Resolved at", "Closed at"},
 			}
 		},
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("incidentio: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New: collectors.Made(Name, New),
 	}
 }
 

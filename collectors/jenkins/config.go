@@ -64,13 +64,7 @@ func Entry() collectors.Entry {
 		Polls:     "the jobs' last builds, and the new builds of those that have some",
 
 		Config: func() any { return &Config{Interval: defaultInterval, History: defaultHistory} },
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("jenkins: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New:    collectors.Made(Name, New),
 	}
 }
 

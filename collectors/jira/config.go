@@ -7,15 +7,14 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/rest"
 	"github.com/headway-metrics/headway/collectors/signature"
+	"github.com/headway-metrics/headway/collectors/ticket"
 	"github.com/headway-metrics/headway/internal/secret"
-	"github.com/headway-metrics/headway/schema"
 )
 
 // Name of the source.
@@ -52,24 +51,11 @@ type Config struct {
 	// History is how far back the first poll reads.
 	History time.Duration `yaml:"history" json:"history,omitempty" jsonschema:"type=string,description=How far back the first poll reads,default=4320h"`
 	// Fields are the ids of the custom fields that hold what Jira has no field for.
-	Fields Fields `yaml:"fields" json:"fields,omitzero" jsonschema:"description=Ids of custom fields such as customfield_10001"`
+	Fields ticket.Fields `yaml:"fields" json:"fields,omitzero" jsonschema:"description=Ids of custom fields such as customfield_10001"`
 	// Rules type the issues; the first that matches counts.
 	Rules []Rule `yaml:"rules" json:"rules,omitempty" jsonschema:"description=What types the issues; the first that matches counts"`
 	// Cancelled are the resolutions of requests that were not served.
 	Cancelled []string `yaml:"cancelled" json:"cancelled,omitempty" jsonschema:"description=Resolutions of requests that were not served"`
-}
-
-// Fields are ids such as customfield_10001.
-type Fields struct {
-	Team       string `yaml:"team" json:"team,omitempty" jsonschema:"description=Field with the team"`
-	Service    string `yaml:"service" json:"service,omitempty" jsonschema:"description=Field with the service"`
-	Category   string `yaml:"category" json:"category,omitempty" jsonschema:"description=Field with the category"`
-	Theme      string `yaml:"theme" json:"theme,omitempty" jsonschema:"description=Field with the theme of a feature request"`
-	Capability string `yaml:"capability" json:"capability,omitempty" jsonschema:"description=Field with the capability of the platform"`
-}
-
-func (f Fields) all() []string {
-	return slices.DeleteFunc([]string{f.Team, f.Service, f.Category, f.Theme, f.Capability}, func(s string) bool { return s == "" })
 }
 
 // Rule matches issues that have one of each list that is not empty; names are
@@ -79,12 +65,8 @@ type Rule struct {
 	IssueTypes []string `yaml:"issue_types" json:"issue_types,omitempty" jsonschema:"description=Names of issue types"`
 	Labels     []string `yaml:"labels" json:"labels,omitempty" jsonschema:"description=Labels"`
 	Components []string `yaml:"components" json:"components,omitempty" jsonschema:"description=Names of components"`
-	// Type is bug, incident, support, feature, request or task.
-	Type string `yaml:"type" json:"type" jsonschema:"description=What the issue is,enum=bug,enum=incident,enum=support,enum=feature,enum=request,enum=task"`
-	// Category, Theme and Capability are set where the fields give none.
-	Category   string `yaml:"category" json:"category,omitempty" jsonschema:"description=Category where the field gives none"`
-	Theme      string `yaml:"theme" json:"theme,omitempty" jsonschema:"description=Theme where the field gives none"`
-	Capability string `yaml:"capability" json:"capability,omitempty" jsonschema:"description=Capability where the field gives none"`
+
+	ticket.Kind `yaml:",inline"`
 }
 
 // Entry is the source's line in the registry.
@@ -102,20 +84,11 @@ func Entry() collectors.Entry {
 				Cancelled: []string{"Won't Do", "Won't Fix", "Declined", "Duplicate", "Cannot Reproduce", "Cancelled", "Canceled"},
 			}
 		},
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("jira: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New: collectors.Made(Name, New),
 	}
 }
 
-var (
-	fieldID = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
-	types   = []string{schema.TicketBug, schema.TicketIncident, schema.TicketSupport, schema.TicketFeature, schema.TicketRequest, schema.TicketTask}
-)
+var fieldID = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
 // Validate returns every problem with the key that has it and the fix.
 func (c Config) Validate() error {
@@ -143,14 +116,14 @@ func (c Config) Validate() error {
 	if c.History < 0 {
 		bad("history is %s: give 0s or more, such as 4320h", c.History)
 	}
-	for _, f := range c.Fields.all() {
+	for _, f := range c.Fields.All() {
 		if !fieldID.MatchString(f) {
 			bad("fields holds %q: give the id of a field, such as customfield_10001", f)
 		}
 	}
 	for i, r := range c.Rules {
-		if !slices.Contains(types, r.Type) {
-			bad("rules[%d].type is %q: write one of %s", i, r.Type, strings.Join(types, ", "))
+		if err := r.Check(i); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/collectortest"
+	"github.com/headway-metrics/headway/collectors/ticket"
 	"github.com/headway-metrics/headway/internal/secret"
 	"github.com/headway-metrics/headway/schema"
 )
@@ -25,10 +26,10 @@ func newSource(tb testing.TB, change ...func(*Config)) *Source {
 	tb.Helper()
 	cfg := *Entry().Config().(*Config)
 	cfg.URL, cfg.WebhookSecrets = "https://acme.atlassian.net/", []secret.String{"a-secret"}
-	cfg.Fields = Fields{Team: "customfield_1", Capability: "customfield_2", Service: "customfield_3"}
+	cfg.Fields = ticket.Fields{Team: "customfield_1", Capability: "customfield_2", Service: "customfield_3"}
 	cfg.Rules = []Rule{
-		{Projects: []string{"PLAT"}, Labels: []string{"Database"}, IssueTypes: []string{"service request"}, Type: schema.TicketRequest, Capability: "database", Theme: "data"},
-		{Components: []string{"nothing"}, Type: schema.TicketTask},
+		{Projects: []string{"PLAT"}, Labels: []string{"Database"}, IssueTypes: []string{"service request"}, Kind: ticket.Kind{Type: schema.TicketRequest, Capability: "database", Theme: "data"}},
+		{Components: []string{"nothing"}, Kind: ticket.Kind{Type: schema.TicketTask}},
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -384,7 +385,7 @@ func TestConfigNamesKeyAndFix(t *testing.T) {
 		"order":    {func(c *Config) { c.JQL = "a = b ORDER BY x" }, "jql holds an order"},
 		"interval": {func(c *Config) { c.Interval = 1 }, "interval is 1ns"},
 		"field":    {func(c *Config) { c.Fields.Team = "a,b" }, `fields holds "a,b"`},
-		"type":     {func(c *Config) { c.Rules = []Rule{{Type: "x"}} }, `rules[0].type is "x": write one of bug`},
+		"type":     {func(c *Config) { c.Rules = []Rule{{Kind: ticket.Kind{Type: "x"}}} }, `rules[0].type is "x": write one of bug`},
 	} {
 		cfg := *Entry().Config().(*Config)
 		cfg.URL, cfg.WebhookSecrets = "https://acme.atlassian.net", []secret.String{"s"}

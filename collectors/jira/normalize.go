@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/headway-metrics/headway/collectors/ticket"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -111,34 +112,29 @@ func first(names []named) string {
 }
 
 // match is the first rule that fits, or a rule made of Jira's own issue types.
-func (s *Source) match(i issue) Rule {
-	has := func(want []string, have ...string) bool {
-		return len(want) == 0 || slices.ContainsFunc(want, func(w string) bool {
-			return slices.ContainsFunc(have, func(h string) bool { return strings.EqualFold(w, h) })
-		})
-	}
+func (s *Source) match(i issue) ticket.Kind {
 	var components []string
 	for _, c := range i.Fields.Components {
 		components = append(components, c.Name)
 	}
 	for _, r := range s.cfg.Rules {
-		if has(r.Projects, i.Fields.Project.Key) && has(r.IssueTypes, i.Fields.IssueType.Name) && has(r.Labels, i.Fields.Labels...) && has(r.Components, components...) {
-			return r
+		if ticket.Has(r.Projects, i.Fields.Project.Key) && ticket.Has(r.IssueTypes, i.Fields.IssueType.Name) && ticket.Has(r.Labels, i.Fields.Labels...) && ticket.Has(r.Components, components...) {
+			return r.Kind
 		}
 	}
 	switch name := strings.ToLower(i.Fields.IssueType.Name); {
 	case name == "bug":
-		return Rule{Type: schema.TicketBug}
+		return ticket.Kind{Type: schema.TicketBug}
 	case strings.Contains(name, "incident"):
-		return Rule{Type: schema.TicketIncident}
+		return ticket.Kind{Type: schema.TicketIncident}
 	case strings.Contains(name, "support"), strings.Contains(name, "help"), strings.Contains(name, "question"):
-		return Rule{Type: schema.TicketSupport}
+		return ticket.Kind{Type: schema.TicketSupport}
 	case strings.Contains(name, "request"):
-		return Rule{Type: schema.TicketRequest}
+		return ticket.Kind{Type: schema.TicketRequest}
 	case name == "new feature", name == "improvement", name == "story":
-		return Rule{Type: schema.TicketFeature}
+		return ticket.Kind{Type: schema.TicketFeature}
 	}
-	return Rule{Type: schema.TicketTask}
+	return ticket.Kind{Type: schema.TicketTask}
 }
 
 // firstResponse is the first comment of another than the reporter, or the first
@@ -203,17 +199,9 @@ func (i issue) resolved() *time.Time {
 }
 
 func (s *Source) request(i issue, t *schema.Ticket) *schema.Request {
-	r := &schema.Request{
-		Meta: t.Meta, RequestID: t.TicketID, CapabilityID: t.CapabilityID, Channel: schema.ChannelManual, Status: schema.RequestOpen,
-		TeamRef: t.TeamRef, ServiceRef: t.ServiceRef, HumanSteps: 1, CreatedAt: t.CreatedAt, CompletedAt: t.ResolvedAt,
-	}
-	if t.ResolvedAt != nil {
-		r.Status = schema.RequestCompleted
-		if res := i.Fields.Resolution; res != nil && slices.ContainsFunc(s.cfg.Cancelled, func(c string) bool { return strings.EqualFold(c, res.Name) }) {
-			r.Status = schema.RequestCancelled
-		}
-	}
-	return r
+	res := i.Fields.Resolution
+	cancelled := res != nil && slices.ContainsFunc(s.cfg.Cancelled, func(c string) bool { return strings.EqualFold(c, res.Name) })
+	return ticket.Story{Ticket: t, Cancelled: cancelled}.Request()
 }
 
 // incident makes the updates of an issue that is an incident.

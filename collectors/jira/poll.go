@@ -149,7 +149,7 @@ func (s *Source) page(ctx context.Context, c *cursor, emit collectors.Emit) (las
 	asked := []string{"summary", "issuetype", "project", "status", "created", "updated", "resolutiondate", "resolution", "priority", "labels", "components", "reporter", "comment"}
 	q := url.Values{
 		"jql": {c.JQL}, "maxResults": {strconv.Itoa(pageSize)}, "expand": {"changelog"},
-		"fields": {strings.Join(append(asked, s.cfg.Fields.all()...), ",")},
+		"fields": {strings.Join(append(asked, s.cfg.Fields.All()...), ",")},
 	}
 	path := "/rest/api/2/search"
 	if s.cfg.Kind == Cloud {

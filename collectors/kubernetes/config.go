@@ -56,13 +56,7 @@ func Entry() collectors.Entry {
 				Reports: []string{readPolicies, readTrivy}, Interval: defaultInterval,
 			}
 		},
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("kubernetes: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New: collectors.Made(Name, New),
 	}
 }
 

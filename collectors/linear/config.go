@@ -62,13 +62,7 @@ func Entry() collectors.Entry {
 		Config: func() any {
 			return &Config{URL: defaultURL, Interval: defaultInterval, History: defaultHistory}
 		},
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("linear: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New: collectors.Made(Name, New),
 	}
 }
 

@@ -60,13 +60,7 @@ func Entry() collectors.Entry {
 				Priorities: []string{"P1", "P2"}, ServiceTag: "service:",
 			}
 		},
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("opsgenie: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New: collectors.Made(Name, New),
 	}
 }
 

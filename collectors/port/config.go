@@ -45,13 +45,7 @@ func Entry() collectors.Entry {
 		Config: func() any {
 			return &Config{URL: "https://app.port.io", ServiceBlueprint: "service", RepositoryProperty: "url", TeamBlueprint: "_team"}
 		},
-		New: func(cfg any, _ collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("port: configuration is a %T", cfg)
-			}
-			return New(*c)
-		},
+		New: collectors.Made(Name, func(c Config, _ collectors.Deps) (*Source, error) { return New(c) }),
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/collectors/pattern"
+	"github.com/headway-metrics/headway/collectors/signature"
+	"github.com/headway-metrics/headway/internal/secret"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -61,6 +63,23 @@ func Compile(key string, rules []Rule) (Rules, error) {
 		out = append(out, rule{p, r.Target})
 	}
 	return out, errors.Join(errs...)
+}
+
+// Hooked checks what a source needs whose tool tells of its runs by webhook: secrets, which
+// are those that from says and are each a word ("token"), and rules, each of which is read
+// as a Rule. key is as for Compile.
+func Hooked[R any](secrets []secret.String, from, word, key string, rules []R, read func(R) Rule) (Rules, error) {
+	var errs []error
+	if len(secrets) == 0 {
+		errs = append(errs, fmt.Errorf("webhook_secrets is missing: give %s", from))
+	}
+	errs = append(errs, signature.EmptySecrets(secrets, word)...)
+	list := make([]Rule, 0, len(rules))
+	for _, r := range rules {
+		list = append(list, read(r))
+	}
+	out, err := Compile(key, list)
+	return out, errors.Join(append(errs, err)...)
 }
 
 func (t Target) check(parts []string) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/headway-metrics/headway/collectors/provision"
+	"github.com/headway-metrics/headway/internal/secret"
 	"github.com/headway-metrics/headway/schema"
 )
 
@@ -48,6 +49,28 @@ func TestCompileNamesWhatIsWrong(t *testing.T) {
 		if _, err := provision.Compile("stack", rules); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
 		}
+	}
+}
+
+func TestHookedNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	type rule struct{ stack string }
+	read := func(r rule) provision.Rule {
+		return provision.Rule{Pattern: r.stack, Target: provision.Target{Capability: "database", Channel: schema.ChannelManual}}
+	}
+	rules, err := provision.Hooked([]secret.String{"s"}, "the secret of the webhook", "secret", "stack", []rule{{"acme/*"}}, read)
+	if got, ok := rules.Find("acme/shop"); err != nil || !ok || got.Capability != "database" {
+		t.Errorf("rule %+v, %v", got, err)
+	}
+	_, err = provision.Hooked(nil, "the secret of the webhook", "secret", "stack", nil, read)
+	for _, want := range []string{"webhook_secrets is missing: give the secret of the webhook", "say in at least one rule which stack is"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, want %q", err, want)
+		}
+	}
+	if _, err = provision.Hooked([]secret.String{"s", ""}, "the tokens", "token", "stack", []rule{{""}}, read); err == nil ||
+		!strings.Contains(err.Error(), "webhook_secrets[1] is empty: take it out or give the token") || !strings.Contains(err.Error(), "rules[0].stack is empty") {
+		t.Errorf("error is %v", err)
 	}
 }
 

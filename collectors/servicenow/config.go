@@ -75,13 +75,7 @@ func Entry() collectors.Entry {
 				Cancelled: []string{"Canceled", "Cancelled", "Closed Incomplete", "Closed Skipped"},
 			}
 		},
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("servicenow: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New: collectors.Made(Name, New),
 	}
 }
 

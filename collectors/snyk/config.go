@@ -43,13 +43,7 @@ func Entry() collectors.Entry {
 		Polls:     "issues of the configured organisations that changed, and the names of their projects",
 
 		Config: func() any { return &Config{URL: defaultURL, Interval: defaultInterval} },
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("snyk: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New:    collectors.Made(Name, New),
 	}
 }
 

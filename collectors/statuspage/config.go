@@ -46,13 +46,7 @@ func Entry() collectors.Entry {
 		Polls:     "incidents of the configured pages with their updates",
 
 		Config: func() any { return &Config{URL: defaultURL, Interval: defaultInterval, History: defaultHistory} },
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("statuspage: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New:    collectors.Made(Name, New),
 	}
 }
 

@@ -1,9 +1,6 @@
 package terraform
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/provision"
 	"github.com/headway-metrics/headway/collectors/signature"
@@ -34,13 +31,7 @@ func Entry() collectors.Entry {
 		Facts:     []string{"capability_uses", "requests"},
 		Signature: "`X-TFE-Notification-Signature`, hex HMAC-SHA512 of the body",
 		Config:    func() any { return &Config{} },
-		New: func(cfg any, _ collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("terraform: configuration is a %T", cfg)
-			}
-			return New(*c)
-		},
+		New:       collectors.Made(Name, func(c Config, _ collectors.Deps) (*Source, error) { return New(c) }),
 	}
 }
 
@@ -51,17 +42,7 @@ func (c Config) Validate() error {
 }
 
 func (c Config) compile() (provision.Rules, error) {
-	var errs []error
-	if len(c.WebhookSecrets) == 0 {
-		errs = append(errs, errors.New("webhook_secrets is missing: give the token of the notification configuration"))
-	}
-	errs = append(errs, signature.EmptySecrets(c.WebhookSecrets, "token")...)
-	var list []provision.Rule
-	for _, r := range c.Rules {
-		list = append(list, provision.Rule{Pattern: r.Workspace, Target: r.Target})
-	}
-	rules, err := provision.Compile("workspace", list)
-	return rules, errors.Join(append(errs, err)...)
+	return provision.Hooked(c.WebhookSecrets, "the token of the notification configuration", "token", "workspace", c.Rules, func(r Rule) provision.Rule { return provision.Rule{Pattern: r.Workspace, Target: r.Target} })
 }
 
 // Source takes HCP Terraform's notifications.

@@ -72,19 +72,25 @@ func (s Story) Facts() []schema.Fact {
 	case t.Type == schema.TicketIncident:
 		out = append(out, s.updates()...)
 	case t.Type == schema.TicketRequest && t.CapabilityID != "":
-		r := &schema.Request{
-			Meta: t.Meta, RequestID: t.TicketID, CapabilityID: t.CapabilityID, Channel: schema.ChannelManual, Status: schema.RequestOpen,
-			TeamRef: t.TeamRef, ServiceRef: t.ServiceRef, HumanSteps: 1, CreatedAt: t.CreatedAt, CompletedAt: t.ResolvedAt,
-		}
-		if t.ResolvedAt != nil {
-			r.Status = schema.RequestCompleted
-			if s.Cancelled {
-				r.Status = schema.RequestCancelled
-			}
-		}
-		out = append(out, r)
+		out = append(out, s.Request())
 	}
 	return out
+}
+
+// Request is the ticket as one that people serve.
+func (s Story) Request() *schema.Request {
+	t := s.Ticket
+	r := &schema.Request{
+		Meta: t.Meta, RequestID: t.TicketID, CapabilityID: t.CapabilityID, Channel: schema.ChannelManual, Status: schema.RequestOpen,
+		TeamRef: t.TeamRef, ServiceRef: t.ServiceRef, HumanSteps: 1, CreatedAt: t.CreatedAt, CompletedAt: t.ResolvedAt,
+	}
+	if t.ResolvedAt != nil {
+		r.Status = schema.RequestCompleted
+		if s.Cancelled {
+			r.Status = schema.RequestCancelled
+		}
+	}
+	return r
 }
 
 func (s Story) updates() []schema.Fact {

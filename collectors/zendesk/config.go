@@ -68,13 +68,7 @@ func Entry() collectors.Entry {
 		Config: func() any {
 			return &Config{Interval: defaultInterval, History: defaultHistory, Cancelled: []string{"closed_by_merge"}}
 		},
-		New: func(cfg any, deps collectors.Deps) (collectors.Source, error) {
-			c, ok := cfg.(*Config)
-			if !ok {
-				return nil, fmt.Errorf("zendesk: configuration is a %T", cfg)
-			}
-			return New(*c, deps)
-		},
+		New: collectors.Made(Name, New),
 	}
 }
 
