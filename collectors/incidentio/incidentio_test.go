@@ -13,6 +13,7 @@ import (
 
 	"github.com/headway-metrics/headway/collectors"
 	"github.com/headway-metrics/headway/collectors/collectortest"
+	"github.com/headway-metrics/headway/collectors/listing"
 	"github.com/headway-metrics/headway/internal/secret"
 	"github.com/headway-metrics/headway/schema"
 )
@@ -169,7 +170,7 @@ func (s *server) source(t *testing.T) collectors.Poller {
 
 func TestPollContract(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, pagesPerPoll*pageSize+7)
+	s := newServer(t, listing.PagesPerPoll*pageSize+7)
 	events := collectortest.CheckPoller(t, func() collectors.Poller { return s.source(t) })
 	if len(events) != s.n || !strings.Contains(string(events[0].Data), "surprise") {
 		t.Errorf("%d events", len(events))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/listing"
 )
 
 // Test implements collectors.Tester: the key with its roles, and the list of incidents.
@@ -29,7 +30,7 @@ func (s *Source) Test(ctx context.Context, sample collectors.Emit) []collectors.
 	}
 	out := []collectors.Check{{What: "credentials", Detail: "accepted; the key's roles are " + strings.Join(me.Identity.Roles, ", ")}}
 	list := collectors.Check{What: "permission viewer", Detail: "granted; of private incidents only those that the key may see are read"}
-	c := cursor{Since: s.now().UTC().Add(-s.cfg.History)}
+	c := listing.Place{Since: s.now().UTC().Add(-s.cfg.History)}
 	if err := collectors.FirstEvent(sample, func(emit collectors.Emit) error { return s.page(ctx, &c, emit) }); err != nil {
 		list = collectors.Check{What: list.What, Problem: fmt.Sprintf("%v; give the key the role viewer (View data)", err)}
 	}

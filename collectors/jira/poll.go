@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/listing"
 	"github.com/headway-metrics/headway/collectors/rest"
-	"github.com/headway-metrics/headway/schema"
 )
 
 const (
@@ -172,24 +172,8 @@ func (s *Source) page(ctx context.Context, c *cursor, emit collectors.Emit) (las
 	if err := json.Unmarshal(raw, &found); err != nil {
 		return false, fmt.Errorf("reading the search: %w", err)
 	}
-	events := make([]schema.Event, 0, len(found.Issues))
-	for _, i := range found.Issues {
-		var id struct {
-			ID string `json:"id"`
-		}
-		// What cannot be read is published all the same, for the dead letters.
-		if json.Unmarshal(i, &id) != nil {
-			id.ID = ""
-		}
-		events = append(events, schema.Event{
-			ID: schema.EventID("issue", id.ID, string(i)), Source: Name, Type: typeSearched,
-			Subject: id.ID, Time: s.now().UTC(), Key: id.ID, Data: i,
-		})
-	}
-	if len(events) > 0 {
-		if err := emit(ctx, events...); err != nil {
-			return false, err
-		}
+	if err := listing.Emit(ctx, emit, Name, typeSearched, "issue", s.now(), found.Issues); err != nil {
+		return false, err
 	}
 	if s.estimates {
 		c.Read += len(found.Issues)

@@ -10,14 +10,12 @@ import (
 	"time"
 
 	"github.com/headway-metrics/headway/collectors"
+	"github.com/headway-metrics/headway/collectors/listing"
 	"github.com/headway-metrics/headway/collectors/rest"
-	"github.com/headway-metrics/headway/schema"
 )
 
 const (
 	pageSize = 50
-	// pagesPerPoll are read before the cursor is saved.
-	pagesPerPoll = 10
 	// rateLimitWait is how long Linear is left alone; its buckets fill all the time.
 	rateLimitWait = 5 * time.Minute
 )
@@ -34,14 +32,6 @@ const query = `query($after: String, $first: Int!, $filter: IssueFilter) {
   }
 }`
 
-// cursor is how far issues were read, by time of change, and the place inside a
-// listing that is not at its end.
-type cursor struct {
-	Since   time.Time `json:"since"`
-	Started time.Time `json:"started,omitzero"`
-	After   string    `json:"after,omitempty"`
-}
-
 // Interval between two sweeps; 0 without a token.
 func (s *Source) Interval() time.Duration {
 	if s.cfg.Token == "" {
@@ -53,39 +43,10 @@ func (s *Source) Interval() time.Duration {
 // Poll lists the issues that changed since the last listing began.
 func (s *Source) Poll(ctx context.Context, from collectors.Cursor, emit collectors.Emit) (collectors.Cursor, error) {
 	now := s.now().UTC()
-	c := cursor{Since: now.Add(-s.cfg.History)}
-	if len(from) > 0 {
-		if err := json.Unmarshal(from, &c); err != nil {
-			return nil, fmt.Errorf("reading the cursor of linear: %w", err)
-		}
-	}
-	if c.Started.IsZero() {
-		c.Started = now
-	}
-	var err error
-	for range pagesPerPoll {
-		if err = s.page(ctx, &c, emit); err != nil {
-			break
-		}
-		if c.After == "" {
-			c = cursor{Since: c.Started}
-			break
-		}
-	}
-	if status, ok := errors.AsType[*rest.StatusError](err); ok && c.After != "" && status.Code == http.StatusBadRequest && !limited(err) {
-		// The place is no longer known: list anew from where this listing began.
-		c = cursor{Since: c.Since}
-	}
-	to, encodeErr := json.Marshal(c)
-	switch {
-	case encodeErr != nil:
-		return from, errors.Join(err, fmt.Errorf("writing the cursor of linear: %w", encodeErr))
-	case err != nil:
-		return to, fmt.Errorf("asking Linear: %w", err)
-	case c.After != "":
-		return to, collectors.ErrMore
-	}
-	return to, nil
+	return listing.List{
+		Source: Name, System: "Linear", Begin: now.Add(-s.cfg.History), Now: now, Page: s.page,
+		Forgotten: func(status *rest.StatusError) bool { return status.Code == http.StatusBadRequest },
+	}.Poll(ctx, from, emit)
 }
 
 // limited reports whether Linear asks for patience.
@@ -130,7 +91,7 @@ func (s *Source) ask(ctx context.Context, text string, variables map[string]any,
 }
 
 // page reads one page, emits it and moves the cursor past it.
-func (s *Source) page(ctx context.Context, c *cursor, emit collectors.Emit) error {
+func (s *Source) page(ctx context.Context, c *listing.Place, emit collectors.Emit) error {
 	filter := map[string]any{"updatedAt": map[string]any{"gte": c.Since.Format(time.RFC3339)}}
 	if len(s.cfg.Teams) > 0 {
 		filter["team"] = map[string]any{"key": map[string]any{"in": s.cfg.Teams}}
@@ -157,24 +118,8 @@ func (s *Source) page(ctx context.Context, c *cursor, emit collectors.Emit) erro
 	if next := list.Issues.PageInfo; next.More && (next.End == "" || next.End == c.After) {
 		return errors.New("the list goes on and gives no new cursor")
 	}
-	events := make([]schema.Event, 0, len(list.Issues.Nodes))
-	for _, one := range list.Issues.Nodes {
-		var about struct {
-			ID string `json:"id"`
-		}
-		// What cannot be read is published all the same, for the dead letters.
-		if json.Unmarshal(one, &about) != nil {
-			about.ID = ""
-		}
-		events = append(events, schema.Event{
-			ID: schema.EventID("issue", about.ID, string(one)), Source: Name, Type: typeListed,
-			Subject: about.ID, Time: s.now().UTC(), Key: about.ID, Data: one,
-		})
-	}
-	if len(events) > 0 {
-		if err := emit(ctx, events...); err != nil {
-			return err
-		}
+	if err := listing.Emit(ctx, emit, Name, typeListed, "issue", s.now(), list.Issues.Nodes); err != nil {
+		return err
 	}
 	c.After = ""
 	if list.Issues.PageInfo.More {
@@ -222,7 +167,7 @@ func (s *Source) Test(ctx context.Context, sample collectors.Emit) []collectors.
 		out = append(out, c)
 	}
 	issues := collectors.Check{What: "issues", Detail: "granted"}
-	c := cursor{Since: s.now().UTC().Add(-s.cfg.History)}
+	c := listing.Place{Since: s.now().UTC().Add(-s.cfg.History)}
 	if err := collectors.FirstEvent(sample, func(emit collectors.Emit) error { return s.page(ctx, &c, emit) }); err != nil {
 		issues = collectors.Check{What: issues.What, Problem: fmt.Sprintf("%v; the token needs the scope read", err)}
 	}
