@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/headway-metrics/headway/internal/app"
 	"github.com/headway-metrics/headway/internal/kafka"
 	"github.com/headway-metrics/headway/pipeline/resolve"
 	"github.com/headway-metrics/headway/schema"
@@ -15,20 +16,18 @@ func derivedTables() []string {
 	return []string{schema.ReleaseTable, schema.ChangeDeployedTable, schema.IncidentTable}
 }
 
-// appliedTable is the pipeline's memory of the catalogue; without it every
-// service is new.
-const appliedTable = "applied_services"
-
-// recompute derives everything anew, from nothing, and then says anew whose every
-// fact is.
+// recompute derives the history anew beside the old one, as the command does, and then
+// says anew whose every fact is.
 func (y *yearRun) recompute(ctx context.Context) error {
 	forgetPeak(os.Getpid())
 	forgetPeak(childOf(os.Getpid()))
 	y.OnStep("Deriving everything")
-	took, err := y.anew(ctx, schema.DirtyCatalog, append(derivedTables(), appliedTable)...)
+	began := time.Now()
+	_, _, err := y.client.Recompute(ctx, app.RecomputeRequest{OnStep: func(string) {}, OnProgress: func(int, int) {}})
 	if err != nil {
 		return err
 	}
+	took := time.Since(began)
 	y.report.Deriving, y.report.DeriveMemory = took, memoryNow()
 	for _, t := range derivedTables() {
 		n, err := y.number(ctx, "SELECT count() AS n FROM "+t)
@@ -42,6 +41,10 @@ func (y *yearRun) recompute(ctx context.Context) error {
 	}
 	y.report.DeployedShare, err = y.deployedShare(ctx)
 	if err != nil {
+		return err
+	}
+	y.OnStep("Waiting for the pipeline to derive what arrived last")
+	if err := y.app.Settle(ctx); err != nil {
 		return err
 	}
 	y.OnStep("Saying whose everything is")

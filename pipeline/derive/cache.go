@@ -22,10 +22,12 @@ type fingerprint struct{ rows, hash uint64 }
 // prints are those of a repository's four kinds of facts.
 type prints map[string]fingerprint
 
-// repoPrints are those of some repositories.
+// repoPrints are those of some repositories. Of one that is only read and not kept
+// there are none, but the number of its commits.
 type repoPrints struct {
-	repos []string
-	of    map[string]prints
+	repos   []string
+	of      map[string]prints
+	commits map[string]uint64
 }
 
 // batches splits the repositories so that each batch but those of one repository
@@ -34,7 +36,7 @@ func (p repoPrints) batches(limit uint64) [][]string {
 	var out [][]string
 	sum := uint64(0)
 	for i, repo := range p.repos {
-		n := p.of[repo]["commits"].rows
+		n := p.commits[repo]
 		if i == 0 || sum+n > limit {
 			out = append(out, nil)
 			sum = 0
@@ -81,15 +83,35 @@ type printRow struct {
 	Hash uint64 `ch:"print"`
 }
 
-// prints reads those of the repositories, as they are now.
-func (c *repoCache) prints(ctx context.Context, repos []string) (repoPrints, error) {
-	out := repoPrints{repos: repos, of: map[string]prints{}}
+// prints reads those of the repositories, as they are now. What is not kept is not
+// compared: unless it is in memory already, its commits are only counted.
+func (c *repoCache) prints(ctx context.Context, repos []string, keep bool) (repoPrints, error) {
+	out := repoPrints{repos: repos, of: map[string]prints{}, commits: map[string]uint64{}}
+	var compared, counted []string
+	for _, repo := range repos {
+		if keep || c.has(repo) {
+			compared = append(compared, repo)
+			out.of[repo] = prints{}
+		} else {
+			counted = append(counted, repo)
+		}
+	}
+	if err := c.compare(ctx, compared, out); err != nil {
+		return out, fmt.Errorf("comparing repositories: %w", err)
+	}
+	if err := c.count(ctx, counted, out.commits); err != nil {
+		return out, fmt.Errorf("counting commits: %w", err)
+	}
+	return out, nil
+}
+
+func (c *repoCache) compare(ctx context.Context, repos []string, out repoPrints) error {
 	if len(repos) == 0 {
-		return out, nil
+		return nil
 	}
 	var rows []printRow
 	if err := c.store.Select(ctx, &rows, selectPrints, map[string]any{"repos": array(repos)}); err != nil {
-		return out, fmt.Errorf("comparing repositories: %w", err)
+		return err
 	}
 	for _, r := range rows {
 		if out.of[r.Repo] == nil {
@@ -98,8 +120,30 @@ func (c *repoCache) prints(ctx context.Context, repos []string) (repoPrints, err
 		// Of several names of one repository the sum, since equal hashes would cancel out.
 		sum := out.of[r.Repo][r.Kind]
 		out.of[r.Repo][r.Kind] = fingerprint{sum.rows + r.Rows, sum.hash + r.Hash}
+		out.commits[r.Repo] = out.of[r.Repo]["commits"].rows
 	}
-	return out, nil
+	return nil
+}
+
+func (c *repoCache) count(ctx context.Context, repos []string, commits map[string]uint64) error {
+	if len(repos) == 0 {
+		return nil
+	}
+	var rows []printRow
+	if err := c.store.Select(ctx, &rows, selectCommitCounts, map[string]any{"repos": array(repos)}); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		commits[r.Repo] += r.Rows
+	}
+	return nil
+}
+
+// has says whether a repository is in memory.
+func (c *repoCache) has(repo string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.entries[repo] != nil
 }
 
 // get returns the repositories, of which it reads what has changed since last
@@ -113,6 +157,10 @@ func (c *repoCache) get(ctx context.Context, repos []string, now repoPrints, kee
 	// In the order of their names, so that two callers do not wait for each other.
 	for _, id := range repos {
 		e := c.entry(id, keep)
+		if now.of[id] == nil {
+			// Somebody has read it since, perhaps before what this caller is to see.
+			e = &cachedRepo{facts: RepoFacts{Repo: id}}
+		}
 		entries[id] = e
 		e.mu.Lock()
 		defer e.mu.Unlock()

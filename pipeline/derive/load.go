@@ -114,7 +114,7 @@ func (d *Deriver) withRepos(ctx context.Context, cat *catalogue, inputs []Input,
 			return err
 		}
 	}
-	now, err := d.cache.prints(ctx, slices.Sorted(maps.Keys(of)))
+	now, err := d.cache.prints(ctx, slices.Sorted(maps.Keys(of)), keep)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (d *Deriver) former(ctx context.Context, in *Input, keep bool) ([]*Repo, er
 		return nil, nil
 	}
 	slices.Sort(ids)
-	now, err := d.cache.prints(ctx, ids)
+	now, err := d.cache.prints(ctx, ids, keep)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,9 @@ UNION ALL SELECT repo, 'tags', count(), groupBitXor(cityHash64(name, version)) F
 UNION ALL SELECT repo, 'changes', count(), groupBitXor(cityHash64(change_id, version)) FROM changes FINAL WHERE repo IN {repos:Array(String)} GROUP BY repo
 UNION ALL SELECT repo, 'reviews', count(), groupBitXor(cityHash64(change_id, review_id, version)) FROM reviews FINAL WHERE repo IN {repos:Array(String)} GROUP BY repo`
 
+	// More than there are, while a commit has several versions.
+	selectCommitCounts = `SELECT repo, count() AS rows FROM commits WHERE repo IN {repos:Array(String)} GROUP BY repo`
+
 	// Buckets and hashes are those of buckets(). A sum, since equal rows under several
 	// names of one repository would cancel out.
 	selectBuckets = `SELECT toUInt64(xxHash64(sha) % 4096) AS bucket, count() AS rows, sum(xxHash64(sha) * (2 * version + 1)) AS print
