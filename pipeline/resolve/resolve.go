@@ -70,6 +70,9 @@ func (r *Resolver) Handle(ctx context.Context, keys []schema.DirtyKey) error {
 	if err := r.useBlocks(ctx, d, names); err != nil {
 		return err
 	}
+	if err := r.bring(ctx, teamServices(), d.all, names[kindService], nil); err != nil {
+		return err
+	}
 	if err := r.bring(ctx, mergeSpans("repo"), d.all, slices.Concat(d.repos, names[kindRepo]), nil); err != nil {
 		return err
 	}

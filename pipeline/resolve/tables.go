@@ -98,6 +98,11 @@ func useBlocks() table {
 	}
 }
 
+// teamServices are the times for which teams owned services.
+func teamServices() table {
+	return table{name: "team_services", key: "service_id, owned_from", there: "owned_team_services", dirty: "service_id IN {ids:Array(String)}"}
+}
+
 // mergeSpans are the times of merges by repository and by service.
 func mergeSpans(origin string) table {
 	return table{
@@ -112,7 +117,7 @@ const appliedTable = "applied_meanings"
 // Tables lists the tables that a Resolver writes.
 func Tables() []string {
 	out := []string{appliedTable}
-	for _, t := range append(factTables(), workloadNames(), snapshots(), useBlocks(), mergeSpans("")) {
+	for _, t := range append(factTables(), workloadNames(), snapshots(), useBlocks(), teamServices(), mergeSpans("")) {
 		out = append(out, "resolved_"+t.name)
 	}
 	return out

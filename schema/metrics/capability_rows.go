@@ -41,7 +41,7 @@ func teamRows() string {
   WHERE span.2 < {{to}} AND span.3 >= {{from}}
   GROUP BY team
   UNION ALL
-  SELECT team_id, 'owns', '', [(owned_from, owned_to)] FROM team_services`
+  SELECT team_id, 'owns', '', [(owned_from, owned_to)] FROM resolved_team_services FINAL`
 }
 
 // usePairs are all pairs of team and capability at the end of every bucket:

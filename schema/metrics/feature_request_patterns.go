@@ -2,9 +2,9 @@ package metrics
 
 import "fmt"
 
-// featureRequestPatterns: DEFINITIONS, "Platform metrics". Every theme
-// ever asked for, of every capability of which it was, stands beside every team that
-// is active at the end of a bucket.
+// featureRequestPatterns: DEFINITIONS, "Platform metrics". A team that is active at the
+// end of a bucket stands beside every theme ever asked for, of every capability of
+// which it was; and beside what it asked for itself.
 func featureRequestPatterns() Metric {
 	return Metric{
 		ID: "feature_request_patterns", Version: 1, Title: "Teams asking for a feature",
@@ -17,42 +17,36 @@ func featureRequestPatterns() Metric {
 			"Requests of teams that are not active, or not known, are listed and not counted. " + None + " is the theme of untagged requests.",
 		},
 		Unit: UnitRatio, Direction: Neutral, Dimensions: []Dimension{Team, Capability, Theme}, Aggregation: Ratio, distinct: "team",
+		beside: map[Dimension]string{Capability: "[capability]", Theme: "[theme]"},
 		rows: fmt.Sprintf(`
-SELECT subtractMilliseconds(least(until, {{now}}), 1) AS at, team, capability, theme,
-  CAST(NULL, 'Nullable(Float64)') AS value, toUInt8(length(mine) > 0) AS numerator, 1 AS denominator, 0 AS censored,
+SELECT subtractMilliseconds(least(row.1, {{now}}), 1) AS at, team, row.3 AS capability, row.4 AS theme,
+  CAST(NULL, 'Nullable(Float64)') AS value, toUInt8(length(row.5) > 0) AS numerator, 1 AS denominator, 0 AS censored,
   concat(team, ' ', capability, ' ', theme) AS subject, theme AS title, '' AS url, if(numerator, 'asked', 'did not ask') AS rule,
-  arrayStringConcat(mine, ', ') AS evidence, if(active, '', 'not an active team') AS excluded
+  arrayStringConcat(row.5, ', ') AS evidence, if(row.2, '', 'not an active team') AS excluded
 FROM (
-  SELECT p.team AS team, p.wish.1 AS capability, p.wish.2 AS theme, p.slot.1 AS until, p.slot.2 AS active, a.mine AS mine
+  SELECT team, asked, arrayMap(c -> (c.3, %[3]s, c.1), arrayFilter(c -> c.2 < {{now}}, {{calendar}})) AS slots
   FROM (
-    SELECT team, wish, slot
+    SELECT team, %[1]s, groupArrayIf((capability, theme, bucket, mine), kind = 'asks') AS asked
     FROM (
-      SELECT team, arrayMap(c -> (c.3, %[3]s, c.1), arrayFilter(c -> c.2 < {{now}}, {{calendar}})) AS slots
-      FROM (
-        SELECT team, %[1]s
-        FROM (%[2]s
-          UNION ALL
-          SELECT if(team_id = '', '(none)', team_id), 'asks', '', []
-          FROM resolved_tickets FINAL WHERE type = 'feature' AND created_at >= {{from}} AND created_at < {{to}}
-          GROUP BY team_id
-        )
-        GROUP BY team
-      )
+      SELECT *, '' AS theme, toDate(0) AS bucket, CAST([], 'Array(String)') AS mine FROM (%[2]s)
+      UNION ALL
+      SELECT if(team_id = '', '(none)', team_id) AS team, 'asks', if(capability_id = '', '(none)', toString(capability_id)) AS capability, [],
+        if(theme = '', '(none)', toString(theme)) AS label, {{bucket}} AS asked_in, groupArraySorted(5)(ticket_id)
+      FROM (SELECT team_id, capability_id, theme, created_at AS at, ticket_id FROM resolved_tickets FINAL WHERE type = 'feature' AND created_at >= {{from}} AND created_at < {{to}})
+      GROUP BY team_id, capability_id, theme, asked_in
     )
-    ARRAY JOIN (
-      SELECT groupUniqArray((if(capability_id = '', '(none)', toString(capability_id)), if(theme = '', '(none)', toString(theme))))
-      FROM resolved_tickets FINAL WHERE type = 'feature'
-    ) AS wish
-    ARRAY JOIN slots AS slot
-  ) AS p
-  LEFT JOIN (
-    SELECT if(team_id = '', '(none)', team_id) AS team, if(capability_id = '', '(none)', toString(capability_id)) AS capability,
-      if(theme = '', '(none)', toString(theme)) AS theme, {{bucket}} AS bucket,
-      groupArraySorted(5)(ticket_id) AS mine
-    FROM (SELECT team_id, capability_id, theme, created_at AS at, ticket_id FROM resolved_tickets FINAL WHERE type = 'feature' AND created_at >= {{from}} AND created_at < {{to}})
-    GROUP BY team_id, capability_id, theme, bucket
-  ) AS a ON a.team = p.team AND a.capability = p.wish.1 AND a.theme = p.wish.2 AND a.bucket = p.slot.3
+    GROUP BY team
+  )
 )
-WHERE active OR notEmpty(mine)`, teamColumns, teamRows(), activeAt("least(c.3, {{now}})")),
+ARRAY JOIN arrayConcat(
+  arrayFlatten(arrayMap(s -> arrayMap(w -> (s.1, s.2, w.1, w.2, CAST([], 'Array(String)')), (
+    SELECT groupUniqArray((%[4]s, %[5]s)) FROM (
+      SELECT DISTINCT if(capability_id = '', '(none)', toString(capability_id)) AS capability, if(theme = '', '(none)', toString(theme)) AS theme
+      FROM resolved_tickets FINAL WHERE type = 'feature'
+    )
+  )), slots)),
+  arrayMap(a -> ((arrayFirst(s -> s.3 = a.3, slots) AS slot).1, slot.2, a.1, a.2, a.4), asked)
+) AS row
+WHERE row.2 OR notEmpty(row.5)`, teamColumns, teamRows(), activeAt("least(c.3, {{now}})"), placeBeside(Capability), placeBeside(Theme)),
 	}
 }

@@ -15,13 +15,14 @@ func securityBacklog() Metric {
 			"A finding of a report ends with the next report of the series that does not show it.",
 		},
 		Unit: UnitCount, Direction: Down, Dimensions: findingDimensions(), Aggregation: Sum,
+		beside: map[Dimension]string{Severity: findingSeverities, Kind: "(SELECT arraySort(groupUniqArray(toString(kind))) FROM findings FINAL)"},
 		rows: `
 SELECT subtractMilliseconds(slot, 1) AS at, team, service, severity, kind, CAST(NULL, 'Nullable(Float64)') AS value, 1 AS numerator, 0 AS denominator,
   0 AS censored, finding_id AS subject, title, url, 'open' AS rule, ` + findingEvidence + ` AS evidence, '' AS excluded
 FROM (` + openFindings + `)
 UNION ALL
-SELECT subtractMilliseconds(slot, 1) AS at, if(team_id = '', '(none)', team_id) AS team, service_id AS service, arrayJoin(` + findingSeverities + `) AS severity,
-  arrayJoin((SELECT arraySort(groupUniqArray(toString(kind))) FROM findings FINAL)) AS kind, NULL, 0, 0, 0, concat('scans of ', service_id),
+SELECT subtractMilliseconds(slot, 1) AS at, if(team_id = '', '(none)', team_id) AS team, service_id AS service, ` + placeBeside(Severity) + ` AS severity,
+  ` + placeBeside(Kind) + ` AS kind, NULL, 0, 0, 0, concat('scans of ', service_id),
   'scanned service', '', 'scanned', toString(scans), ''
 FROM (
   SELECT s.slot AS slot, s.service_id AS service_id, s.scans AS scans, o.owners[greatest(1, arrayCount(x -> x.1 < s.slot, o.owners))].2 AS team_id

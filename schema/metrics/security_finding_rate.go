@@ -1,8 +1,7 @@
 package metrics
 
 // securityFindingRate: DEFINITIONS, "Platform metrics". Workloads have no
-// severity: each service's count stands once beside every severity, and counts
-// once in a group because its subject is the same.
+// severity: they stand beside every one of them.
 func securityFindingRate() Metric {
 	return Metric{
 		ID: "security_finding_rate", Version: 1, Title: "New security findings",
@@ -17,7 +16,8 @@ func securityFindingRate() Metric {
 			"False positives are listed and not counted.",
 			"Split by severity, every severity is set against all scanned workloads.",
 		},
-		Unit: UnitPerHundred, Direction: Down, Dimensions: []Dimension{Team, Service, Severity}, Aggregation: PerHundred, distinct: "subject",
+		Unit: UnitPerHundred, Direction: Down, Dimensions: []Dimension{Team, Service, Severity}, Aggregation: PerHundred,
+		beside: map[Dimension]string{Severity: findingSeverities},
 		rows: `
 SELECT opened_at AS at, if(team_id = '', '(none)', team_id) AS team, if(service_id = '', '(none)', service_id) AS service, severity,
   CAST(NULL, 'Nullable(Float64)') AS value, 1 AS numerator, 0 AS denominator, 0 AS censored,
@@ -25,7 +25,7 @@ SELECT opened_at AS at, if(team_id = '', '(none)', team_id) AS team, if(service_
   multiIf(state = 'dismissed' AND reason = 'false_positive', 'false positive', baseline, 'baseline', '') AS excluded
 FROM owned_findings
 UNION ALL
-SELECT at, team, service, arrayJoin(` + findingSeverities + `) AS severity, NULL, 0, toUInt32(workloads), 0,
+SELECT at, team, service, ` + placeBeside(Severity) + ` AS severity, NULL, 0, toUInt32(workloads), 0,
   concat('workloads of ', service, ' of ', team, ' in ', cluster, ' on ', toString(day)), 'scanned workloads', '', 'workloads', toString(workloads), ''
 FROM (
   SELECT at, day, team, service, cluster, count() AS workloads

@@ -45,6 +45,26 @@ CREATE TABLE IF NOT EXISTS {{table "resolved_use_blocks"}} {{onCluster}} (
     first DateTime64(3, 'UTC'), last DateTime64(3, 'UTC'), version UInt64, is_deleted UInt8
 ) ENGINE = {{replacing "version, is_deleted"}} ORDER BY (capability_id, block, team_id);
 
+-- The times for which a team owned a service of the catalogue: [owned_from, owned_to).
+-- Every panel of capabilities asks for them.
+CREATE VIEW IF NOT EXISTS {{table "owned_team_services"}} {{onCluster}} AS
+SELECT owner.2 AS team_id, service_id, owner.1 AS owned_from, owner.3 AS owned_to
+FROM (
+    SELECT service_id, arrayJoin(arrayMap((o, i) -> (
+            if(i = 1, toDateTime64('1970-01-01 00:00:00', 3, 'UTC'), o.1), o.2,
+            if(i = length(owners), toDateTime64('2200-01-01 00:00:00', 3, 'UTC'), owners[i + 1].1)),
+        owners, arrayEnumerate(owners))) AS owner
+    FROM {{table "service_owners"}}
+    WHERE service_id IN (SELECT service_id FROM {{table "services"}} FINAL)
+)
+WHERE owner.2 != '';
+
+CREATE TABLE IF NOT EXISTS {{table "resolved_team_services"}} {{onCluster}} (
+    team_id String, service_id String, owned_from DateTime64(3, 'UTC'), owned_to DateTime64(3, 'UTC'), version UInt64, is_deleted UInt8
+) ENGINE = {{replacing "version, is_deleted"}} ORDER BY (service_id, owned_from);
+
+DROP VIEW IF EXISTS {{table "team_services"}} {{onCluster}} SYNC;
+
 -- As in 0011. Two joins in a row, of which the second compares what the first may
 -- have replaced, are compared row by row: with 10,000 people that took four seconds.
 CREATE OR REPLACE VIEW {{table "actor_teams"}} {{onCluster}} AS
