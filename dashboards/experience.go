@@ -186,7 +186,7 @@ FROM (
   )
   WHERE length(points) > 1 AND points[1].version = points[2].version
 )`, position, m.Title, number("before.value"), suffix, number("now.value"), signed("now.value - before.value"), signed(low), signed(high), low, high,
-		versioned(m), m.PointsSQL(slice(m, metrics.Day, metrics.Wave)))
+		versioned(m), m.PointsSQL(slice(m, metrics.Week, metrics.Wave)))
 }
 
 // newcomersBars are both times by quarter of joining.

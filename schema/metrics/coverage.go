@@ -31,9 +31,7 @@ func tallies() []tally {
 		rowTally("new services", "template_adoption"),
 		rowTally("new services", "time_to_production"),
 		rowTally("workloads", "workloads_on_platform", "workloads_unknown"),
-		rowTally("support tickets", "support_first_response_time"),
-		rowTally("support tickets", "support_resolution_time"),
-		rowTally("support tickets", "support_reopen_rate"),
+		supportTally(),
 		rowTally("feature requests", "feature_requests", "feature_requests_untagged"),
 		rowTally("findings", "security_time_to_fix"),
 		rowTally("results of checks", "compliance_violation_rate"),
@@ -71,6 +69,21 @@ func requestTally() tally {
 	t.metrics = append(t.metrics, "self_service_ratio")
 	t.sql = "SELECT [r.about[1], ('self_service_ratio', if(r.about[1].2 = 'negative', '', r.about[1].2))] AS about, nameless, serviceless, unsaid, n FROM (" + t.sql + ") AS r"
 	return t
+}
+
+// supportTally counts support tickets once for the metrics of them.
+func supportTally() tally {
+	return tally{
+		"support tickets", []string{"support_first_response_time", "support_resolution_time", "support_reopen_rate"}, `
+SELECT [('support_first_response_time', if(t.replied_early, 'negative', '')), ('support_resolution_time', if(t.resolved_early, 'negative', '')),
+    ('support_reopen_rate', if(t.unresolved, 'never resolved', ''))] AS about, nameless, serviceless, unsaid, n
+FROM (
+  SELECT ifNull(first_response_at < created_at, 0) AS replied_early, ifNull(resolved_at < created_at, 0) AS resolved_early,
+    resolved_at IS NULL AND reopened = 0 AS unresolved, team_id = '' AS nameless, service_id = '' AS serviceless, capability_id = '' AS unsaid, count() AS n
+  FROM resolved_tickets FINAL WHERE type = 'support' AND created_at >= {{from}} AND created_at < {{to}}
+  GROUP BY ALL
+) AS t`,
+	}
 }
 
 // changeTally counts deployed changes once for all metrics of their durations: by

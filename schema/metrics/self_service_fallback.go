@@ -40,6 +40,7 @@ LEFT JOIN (
   FROM (
     SELECT team_id AS team, toString(capability_id) AS about, created_at AS opened, ticket_id AS ticket, %[2]s AS span
     FROM resolved_tickets FINAL WHERE type IN ('support', 'request', 'bug') AND team_id != ''
+      AND created_at >= {{from}} AND created_at < addDays({{to}}, %[4]d)
   ) AS t
   INNER JOIN (
     SELECT id, failed, team, arrayJoin(arrayDistinct([capability, ''])) AS about, %[3]s + arrayJoin([0, 1]) AS span FROM (%[1]s)
