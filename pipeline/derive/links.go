@@ -9,9 +9,9 @@ import (
 
 // linkMerges says which changes arrive with a merge commit: its own request, and
 // requests that were merged into the branch before a squash or rebase, whose own
-// merge commits never reach the base branch.
-func (r *Repo) linkMerges() {
-	r.carryByName()
+// merge commits never reach the base branch. The order is that of oldestFirst.
+func (r *Repo) linkMerges(order []int32) {
+	r.carryByName(order)
 	for i := range r.requests {
 		n := int32(i)
 		q := &r.requests[n]
@@ -30,9 +30,9 @@ func (r *Repo) addLink(c int32, l link) { r.links[c] = append(r.links[c], l) }
 
 // carryByName completes into: where a branch or what was merged into it is not
 // known, the branch's name tells.
-func (r *Repo) carryByName() {
+func (r *Repo) carryByName(order []int32) {
 	byBranch := map[string][]int32{}
-	for _, n := range r.oldestFirst() {
+	for _, n := range order {
 		q := &r.requests[n]
 		if !r.graph.isMerge(q.merge) && q.HeadSHA != q.MergeSHA {
 			byBranch[q.HeadBranch] = append(byBranch[q.HeadBranch], n)
@@ -156,14 +156,17 @@ func (r *Repo) findReverts() {
 		for _, ref := range q.Reverts {
 			r.addRevert(n, ref)
 		}
-		commits := append(append([]int32{}, q.result...), q.branch...)
-		if q.merge != none && r.graph.isMerge(q.merge) {
-			commits = append(commits, q.merge)
-		}
-		for _, c := range commits {
-			for _, ref := range r.graph.commits[c].Reverts {
-				r.addRevert(n, ref)
+		addReverts := func(commits ...int32) {
+			for _, c := range commits {
+				for _, ref := range r.graph.commits[c].Reverts {
+					r.addRevert(n, ref)
+				}
 			}
+		}
+		addReverts(q.result...)
+		addReverts(q.branch...)
+		if q.merge != none && r.graph.isMerge(q.merge) {
+			addReverts(q.merge)
 		}
 	}
 	for i := range r.graph.commits {

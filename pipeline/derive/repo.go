@@ -104,10 +104,10 @@ func newRepo(f RepoFacts, g *graph, before *Repo) *Repo {
 	r := &Repo{
 		id:      f.Repo,
 		graph:   g,
-		tags:    map[string]string{},
-		byID:    map[string]int32{},
-		byMerge: map[string]int32{},
-		links:   map[int32][]link{},
+		tags:    make(map[string]string, len(f.Tags)),
+		byID:    make(map[string]int32, len(f.Changes)),
+		byMerge: make(map[string]int32, len(f.Changes)),
+		links:   make(map[int32][]link, len(f.Changes)),
 		undoes:  map[int32][]target{},
 	}
 	for _, t := range newest(f.Tags, func(t *schema.Tag) string { return t.Name }) {
@@ -115,8 +115,9 @@ func newRepo(f RepoFacts, g *graph, before *Repo) *Repo {
 	}
 	r.addRequests(f.Changes)
 	r.addReviews(f.Reviews)
-	r.assignCommits(newWalker(r.graph), before)
-	r.linkMerges()
+	order := r.oldestFirst()
+	r.assignCommits(newWalker(r.graph), order, before)
+	r.linkMerges(order)
 	r.linkCopies()
 	r.findReverts()
 	return r
@@ -124,6 +125,7 @@ func newRepo(f RepoFacts, g *graph, before *Repo) *Repo {
 
 func (r *Repo) addRequests(changes []schema.Change) {
 	changes = newest(changes, func(c *schema.Change) string { return c.ChangeID })
+	r.requests = make([]request, 0, len(changes))
 	for _, c := range sortedBy(changes, func(c *schema.Change) string { return c.ChangeID }) {
 		if c.State != schema.ChangeMerged || c.MergeSHA == "" {
 			continue
@@ -217,7 +219,7 @@ func (r *Repo) bySpelling(version string) string {
 // before it. Generations alone would not do: a squash lies below the branch it
 // comes from.
 func (r *Repo) oldestFirst() []int32 {
-	var order []int32
+	order := make([]int32, 0, len(r.requests))
 	for i := range r.requests {
 		if r.requests[i].merge != none {
 			order = append(order, int32(i))

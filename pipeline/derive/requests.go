@@ -13,10 +13,11 @@ import (
 const rebasedTogether = time.Minute
 
 // assignCommits gives every commit to at most one request, the innermost first:
-// a commit of a request that was merged into another's branch stays its own.
-func (r *Repo) assignCommits(w *walker, before *Repo) {
+// a commit of a request that was merged into another's branch stays its own. The
+// order is that of oldestFirst.
+func (r *Repo) assignCommits(w *walker, order []int32, before *Repo) {
 	r.owner, r.into = allNone(len(r.graph.commits)), allNone(len(r.requests))
-	for _, n := range r.oldestFirst() {
+	for _, n := range order {
 		q := &r.requests[n]
 		r.walk(w, q, before)
 		switch {
@@ -47,7 +48,7 @@ func allNone(n int) []int32 {
 // take gives free commits to request n and returns those it got that are not
 // merges.
 func (r *Repo) take(n int32, commits []int32) []int32 {
-	var got []int32
+	got := make([]int32, 0, len(commits))
 	for _, c := range commits {
 		if r.owner[c] != none {
 			continue
@@ -225,13 +226,16 @@ func (r *Repo) firstCommit(q *request) *time.Time {
 			return nil
 		}
 	}
-	var first *time.Time
-	for _, c := range commits {
-		if at := r.graph.commits[c].AuthoredAt; first == nil || at.Before(*first) {
-			first = &at
+	if len(commits) == 0 {
+		return nil
+	}
+	first := r.graph.commits[commits[0]].AuthoredAt
+	for _, c := range commits[1:] {
+		if at := r.graph.commits[c].AuthoredAt; at.Before(first) {
+			first = at
 		}
 	}
-	return first
+	return &first
 }
 
 // squashedBlindly says that all that is known of a request is one commit which
