@@ -73,10 +73,7 @@ func (r *Resolver) Handle(ctx context.Context, keys []schema.DirtyKey) error {
 	if err := r.bring(ctx, teamServices(), d.all, names[kindService], nil); err != nil {
 		return err
 	}
-	if err := r.bring(ctx, mergeSpans("repo"), d.all, slices.Concat(d.repos, names[kindRepo]), nil); err != nil {
-		return err
-	}
-	if err := r.bring(ctx, mergeSpans("service"), false, d.services, nil); err != nil {
+	if err := r.mergeSpans(ctx, d, names[kindRepo]); err != nil {
 		return err
 	}
 	return r.note(ctx, changed)
@@ -141,6 +138,35 @@ func (r *Resolver) useBlocks(ctx context.Context, d dirty, names map[string][]st
 	return r.replace(ctx, t, t.dirty, map[string]any{"capabilities": array(capabilities), "blocks": array(numbers)})
 }
 
+// mergeSpans writes the spans of repositories and services, also those that do not
+// differ: keys of several partitions can concern one row, and the latest to read is the
+// latest that counts. One without spans is a tombstone.
+func (r *Resolver) mergeSpans(ctx context.Context, d dirty, renamed []string) error {
+	if d.all {
+		t := mergeSpans()
+		if err := r.insert(ctx, t, t.fresh("1", false)+" UNION ALL "+t.gone("1"), nil); err != nil {
+			return err
+		}
+		d.repos, renamed = nil, nil
+	}
+	for origin, ids := range map[string][]string{"repo": slices.Concat(d.repos, renamed), "service": d.services} {
+		if len(ids) == 0 {
+			continue
+		}
+		stamp, err := r.stamp(ctx, "resolved_merge_spans")
+		if err != nil {
+			return err
+		}
+		err = r.store.Exec(ctx, fmt.Sprintf("INSERT INTO resolved_merge_spans SELECT '%[1]s', k.id, s.spans, {stamp:UInt64}, empty(s.spans) "+
+			"FROM (SELECT arrayJoin({ids:Array(String)}) AS id) AS k LEFT JOIN (SELECT id, spans FROM %[1]s_merge_spans WHERE id IN {ids:Array(String)}) AS s ON s.id = k.id",
+			origin), with(map[string]any{"ids": array(ids)}, stamp))
+		if err != nil {
+			return fmt.Errorf("writing the spans of merges of each %s: %w", origin, err)
+		}
+	}
+	return nil
+}
+
 // any says whether there is a row that meets the condition.
 func (r *Resolver) any(ctx context.Context, table, where string, args map[string]any) (bool, error) {
 	var rows []struct {
@@ -160,33 +186,26 @@ func (r *Resolver) replace(ctx context.Context, t table, where string, args map[
 			return err
 		}
 	}
-	gone := fmt.Sprintf("UNION ALL SELECT * REPLACE ({stamp:UInt64} AS version, 1 AS is_deleted) FROM resolved_%[1]s FINAL WHERE %[3]s AND (%[2]s) NOT IN (SELECT %[2]s FROM %[4]s WHERE %[3]s)",
-		t.name, t.key, where, t.there)
-	return r.insert(ctx, t, where, gone, args)
+	return r.insert(ctx, t, t.fresh(where, true)+" UNION ALL "+t.gone(where), args)
 }
 
 // write writes the rows of the view that meet a condition and differ from the table's.
 func (r *Resolver) write(ctx context.Context, t table, where string, args map[string]any) error {
-	return r.insert(ctx, t, where, "", args)
+	return r.insert(ctx, t, t.fresh(where, true), args)
 }
 
-// insert writes those rows of the view which differ from the table's, and others, in
-// one statement: millions of rows need not come here and go back, and a row that moves in
-// the table's order is not there twice, nor gone, in between. What is written is in
-// that order, so that its parts do not overlap.
-func (r *Resolver) insert(ctx context.Context, t table, where, others string, args map[string]any) error {
+// insert writes rows in one statement: millions need not come here and go back, and
+// one that moves in the table's order is not there twice, nor gone, in between. They are written
+// in that order, so that parts do not overlap.
+func (r *Resolver) insert(ctx context.Context, t table, rows string, args map[string]any) error {
 	resolved := "resolved_" + t.name
 	stamp, err := r.stamp(ctx, resolved)
 	if err != nil {
 		return err
 	}
-	differs := fmt.Sprintf(" AND tuple(*) NOT IN (SELECT * EXCEPT (version, is_deleted) FROM %s FINAL WHERE %s)", resolved, where)
-	if t.always {
-		differs = ""
-	}
 	// Of a NULL it must be told too whether it differs.
-	err = r.store.Exec(ctx, fmt.Sprintf("INSERT INTO %[1]s SELECT * FROM (SELECT *, {stamp:UInt64} AS version, 0 AS is_deleted FROM owned_%[2]s WHERE %[3]s%[4]s %[5]s) ORDER BY %[6]s "+
-		"SETTINGS transform_null_in = 1, max_bytes_before_external_sort = 500000000", resolved, t.name, where, differs, others, t.key), with(args, stamp))
+	err = r.store.Exec(ctx, fmt.Sprintf("INSERT INTO %s SELECT * FROM (%s) ORDER BY %s SETTINGS transform_null_in = 1, max_bytes_before_external_sort = 500000000",
+		resolved, rows, t.key), with(args, stamp))
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", resolved, err)
 	}

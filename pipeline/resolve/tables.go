@@ -1,6 +1,9 @@
 package resolve
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // table is a table of resolved rows and the view that defines it.
 type table struct {
@@ -18,9 +21,23 @@ type table struct {
 	// a condition with a parameter for each of kinds.
 	named string
 	kinds []string
-	// always says to write rows that do not differ too. Keys of several partitions
-	// can concern one row then, and the latest to read is the latest that counts.
-	always bool
+}
+
+// fresh are the rows of the view that meet a condition; with differing only those
+// which differ from the table's.
+func (t table) fresh(where string, differing bool) string {
+	rows := fmt.Sprintf("SELECT *, {stamp:UInt64} AS version, 0 AS is_deleted FROM owned_%s WHERE %s", t.name, where)
+	if differing {
+		rows += fmt.Sprintf(" AND tuple(*) NOT IN (SELECT * EXCEPT (version, is_deleted) FROM resolved_%s FINAL WHERE %s)", t.name, where)
+	}
+	return rows
+}
+
+// gone are tombstones of the table's rows that meet a condition and that the view
+// does not have.
+func (t table) gone(where string) string {
+	return fmt.Sprintf("SELECT * REPLACE ({stamp:UInt64} AS version, 1 AS is_deleted) FROM resolved_%[1]s FINAL WHERE %[3]s AND (%[2]s) NOT IN (SELECT %[2]s FROM %[4]s WHERE %[3]s)",
+		t.name, t.key, where, t.there)
 }
 
 // Kinds of names, as in the view meanings.
@@ -104,11 +121,8 @@ func teamServices() table {
 }
 
 // mergeSpans are the times of merges by repository and by service.
-func mergeSpans(origin string) table {
-	return table{
-		name: "merge_spans", key: "origin, id", there: "owned_merge_spans", always: true,
-		dirty: "origin = '" + origin + "' AND id IN {ids:Array(String)}",
-	}
+func mergeSpans() table {
+	return table{name: "merge_spans", key: "origin, id", there: "owned_merge_spans"}
 }
 
 // appliedTable holds the meanings of names that the tables are in line with.
@@ -117,7 +131,7 @@ const appliedTable = "applied_meanings"
 // Tables lists the tables that a Resolver writes.
 func Tables() []string {
 	out := []string{appliedTable}
-	for _, t := range append(factTables(), workloadNames(), snapshots(), useBlocks(), teamServices(), mergeSpans("")) {
+	for _, t := range append(factTables(), workloadNames(), snapshots(), useBlocks(), teamServices(), mergeSpans()) {
 		out = append(out, "resolved_"+t.name)
 	}
 	return out

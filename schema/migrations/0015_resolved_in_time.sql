@@ -65,6 +65,58 @@ CREATE TABLE IF NOT EXISTS {{table "resolved_team_services"}} {{onCluster}} (
 
 DROP VIEW IF EXISTS {{table "team_services"}} {{onCluster}} SYNC;
 
+-- The two origins of merges apart, as in 0013: whoever asks for the spans of one
+-- repository or service need not have the other's planned, which took longer than reading them.
+CREATE VIEW IF NOT EXISTS {{table "repo_merges"}} {{onCluster}} AS
+SELECT toString(c.repo) AS id, o.owners[greatest(1, arrayCount(x -> x.1 <= c.merged, o.owners))].2 AS team_id, c.merged AS merged_at
+FROM (
+    SELECT repo, assumeNotNull(merged_at) AS merged FROM {{table "changes"}} FINAL
+    WHERE state = 'merged' AND merged_at IS NOT NULL AND author_is_bot = 0
+) AS c
+INNER JOIN (
+    SELECT s.repo AS repo, w.owners AS owners
+    FROM (SELECT repo, arrayJoin(arrayFilter(x -> empty(x.1), services)).2 AS service_id FROM {{table "repo_services"}}) AS s
+    INNER JOIN {{table "service_owners"}} AS w ON w.service_id = s.service_id
+) AS o ON o.repo = c.repo;
+
+CREATE VIEW IF NOT EXISTS {{table "service_merges"}} {{onCluster}} AS
+SELECT toString(service_id) AS id, toString(team_id) AS team_id, ifNull(merged_at, deployed_at) AS merged_at
+FROM {{table "changes_deployed"}} FINAL
+WHERE change_id NOT IN (SELECT change_id FROM {{table "changes"}} FINAL WHERE author_is_bot = 1);
+
+CREATE VIEW IF NOT EXISTS {{table "repo_merge_spans"}} {{onCluster}} AS
+SELECT id, arraySort(groupArrayArray(arrayZip(arrayResize([team_id], length(spans), team_id), arrayMap(s -> s.1, spans), arrayMap(s -> s.2, spans)))) AS spans
+FROM (
+    SELECT id, team_id, arraySort(groupArray(merged_at)) AS merged,
+        arrayZip(
+            arrayFilter((x, p) -> x > addDays(p, 90), merged, arrayPushFront(arrayPopBack(merged), toDateTime64(0, 3, 'UTC'))),
+            arrayMap(x -> addDays(x, 90), arrayFilter((x, n) -> n > addDays(x, 90), merged, arrayPushBack(arrayPopFront(merged), toDateTime64('2299-01-01 00:00:00', 3, 'UTC'))))) AS spans
+    FROM {{table "repo_merges"}}
+    WHERE team_id != ''
+    GROUP BY id, team_id
+)
+GROUP BY id;
+
+CREATE VIEW IF NOT EXISTS {{table "service_merge_spans"}} {{onCluster}} AS
+SELECT id, arraySort(groupArrayArray(arrayZip(arrayResize([team_id], length(spans), team_id), arrayMap(s -> s.1, spans), arrayMap(s -> s.2, spans)))) AS spans
+FROM (
+    SELECT id, team_id, arraySort(groupArray(merged_at)) AS merged,
+        arrayZip(
+            arrayFilter((x, p) -> x > addDays(p, 90), merged, arrayPushFront(arrayPopBack(merged), toDateTime64(0, 3, 'UTC'))),
+            arrayMap(x -> addDays(x, 90), arrayFilter((x, n) -> n > addDays(x, 90), merged, arrayPushBack(arrayPopFront(merged), toDateTime64('2299-01-01 00:00:00', 3, 'UTC'))))) AS spans
+    FROM {{table "service_merges"}}
+    WHERE team_id != ''
+    GROUP BY id, team_id
+)
+GROUP BY id;
+
+CREATE OR REPLACE VIEW {{table "owned_merge_spans"}} {{onCluster}} AS
+SELECT 'repo' AS origin, id, spans FROM {{table "repo_merge_spans"}}
+UNION ALL
+SELECT 'service', id, spans FROM {{table "service_merge_spans"}};
+
+DROP VIEW IF EXISTS {{table "team_merges"}} {{onCluster}} SYNC;
+
 -- As in 0011. Two joins in a row, of which the second compares what the first may
 -- have replaced, are compared row by row: with 10,000 people that took four seconds.
 CREATE OR REPLACE VIEW {{table "actor_teams"}} {{onCluster}} AS
