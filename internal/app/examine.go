@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"encoding"
 	"fmt"
 	"log/slog"
 	"maps"
 	"os/exec"
+	"reflect"
 	"strings"
 	"time"
 
@@ -92,7 +94,7 @@ func need(program string) string {
 
 // ConfigSchema is the JSON Schema of headway.yaml.
 func ConfigSchema() *jsonschema.Schema {
-	r := &jsonschema.Reflector{FieldNameTag: "yaml", ExpandedStruct: true, RequiredFromJSONSchemaTags: true, Anonymous: true}
+	r := &jsonschema.Reflector{FieldNameTag: "yaml", ExpandedStruct: true, RequiredFromJSONSchemaTags: true, Anonymous: true, Mapper: texts}
 	s := r.Reflect(&config.Config{})
 	s.Title = "Headway configuration"
 	sources := jsonschema.NewProperties()
@@ -106,4 +108,12 @@ func ConfigSchema() *jsonschema.Schema {
 		Type: "object", Properties: sources, AdditionalProperties: jsonschema.FalseSchema, Description: "The systems to collect from",
 	})
 	return s
+}
+
+// texts are types whose struct is nobody's business: a file has them as text.
+func texts(t reflect.Type) *jsonschema.Schema {
+	if t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]() && reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return &jsonschema.Schema{Type: "string"}
+	}
+	return nil
 }
